@@ -1,0 +1,1 @@
+"""Shipped experiments, one YAML each, found by name."""

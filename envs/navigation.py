@@ -1,0 +1,98 @@
+"""2D navigation: a point moves to a goal it cannot observe (Finn et al. 2017, section 5.3)."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+import numpy as np
+from gymnasium.spaces import Box
+from numpy.typing import NDArray
+from PIL import Image, ImageDraw
+
+from mamlrl.envs.task_env import Frame, SingleTaskEnv, TaskVectorEnv
+
+MAX_STEP = 0.1  # largest displacement a step along each axis
+GOAL_RADIUS = 0.01  # an episode ends when both coordinates are this close to the goal
+FRAME_SIZE = 240  # pixels
+VIEW_MARGIN = 1.5  # the picture shows this many goal ranges around the origin
+
+
+class Navigation2DVectorEnv(TaskVectorEnv):
+    """A point in the plane starts at the origin and moves to the task's goal.
+
+    Observation: position (x, y). Action: displacement, clipped to +-0.1 per axis. Task: the goal,
+    uniform on [-goal_range, goal_range]^2. Reward: minus the distance to the goal after the step.
+    The episode terminates when both |dx| and |dy| are below 0.01.
+
+    Args:
+        num_envs: Number of sub-environments.
+        horizon: Steps after which an episode is truncated.
+        goal_range: Half the side of the square that goals are drawn from.
+        distance: `euclidean`, as in the original code, or `squared`, as in the paper's text.
+        render_mode: None or `rgb_array`.
+    """
+
+    def __init__(
+        self,
+        num_envs: int = 1,
+        *,
+        horizon: int = 100,
+        goal_range: float = 0.5,
+        distance: Literal["euclidean", "squared"] = "euclidean",
+        render_mode: str | None = None,
+    ) -> None:
+        if not 0 < goal_range < np.inf:
+            raise ValueError(f"goal_range must be positive and finite, got {goal_range}")
+        if distance not in ("euclidean", "squared"):
+            raise ValueError(f"distance must be 'euclidean' or 'squared', got {distance!r}")
+        reach = MAX_STEP * horizon
+        super().__init__(
+            num_envs,
+            observation_space=Box(-reach, reach, (2,), np.float64),
+            action_space=Box(-MAX_STEP, MAX_STEP, (2,), np.float64),
+            task_space=Box(-goal_range, goal_range, (2,), np.float64),
+            horizon=horizon,
+            render_mode=render_mode,
+        )
+        self.goal_range = goal_range
+        self.distance = distance
+        self._positions = np.zeros((num_envs, 2))
+
+    def sample_tasks(self, rng: np.random.Generator, num_tasks: int) -> NDArray[np.float64]:
+        """Draws goals uniformly, shape (num_tasks, 2)."""
+        return rng.uniform(-self.goal_range, self.goal_range, (num_tasks, 2))
+
+    def _start(self, chosen: NDArray[np.bool_]) -> None:
+        self._positions[chosen] = 0.0
+
+    def _advance(
+        self, actions: NDArray[Any], running: NDArray[np.bool_]
+    ) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
+        self._positions += np.clip(actions, -MAX_STEP, MAX_STEP) * running[:, None]
+        offsets = self._positions - self.tasks
+        squared = np.square(offsets).sum(axis=1)
+        rewards = -squared if self.distance == "squared" else -np.sqrt(squared)
+        return rewards, (np.abs(offsets) < GOAL_RADIUS).all(axis=1)
+
+    def _observe(self) -> NDArray[np.float64]:
+        return self._positions.copy()
+
+    def _draw(self, index: int) -> Frame:
+        image = Image.new("RGB", (FRAME_SIZE, FRAME_SIZE), "white")
+        canvas = ImageDraw.Draw(image)
+        corner = np.full(2, self.goal_range)
+        canvas.rectangle([*self._pixel(corner * [-1, 1]), *self._pixel(corner * [1, -1])], outline="lightgray")
+        canvas.circle(self._pixel(self.tasks[index]), 6, fill="green")
+        canvas.circle(self._pixel(self._positions[index]), 4, fill="black")
+        return np.asarray(image)
+
+    def _pixel(self, point: NDArray[np.float64]) -> tuple[float, float]:
+        """Image coordinates of a point of the plane, y upwards."""
+        scale = FRAME_SIZE / 2 / (VIEW_MARGIN * self.goal_range)
+        return FRAME_SIZE / 2 + point[0] * scale, FRAME_SIZE / 2 - point[1] * scale
+
+
+class Navigation2DEnv(SingleTaskEnv):
+    """2D navigation as an ordinary Gymnasium environment; see `Navigation2DVectorEnv`."""
+
+    vector_env_class = Navigation2DVectorEnv

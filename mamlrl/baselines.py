@@ -1,0 +1,61 @@
+"""The linear feature baseline (Duan et al. 2016), fitted to every task at once."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+MAX_RIDGE_INCREASES = 5
+
+
+def baseline_features(observations: Tensor) -> Tensor:
+    """Computes the features of Duan et al. 2016, Benchmarking Deep RL, supplement 2.
+
+    Args:
+        observations: Shape (task, episode, time, D).
+
+    Returns:
+        Clipped observations, their squares, t/100 to the powers 1 to 3, and 1, in float64,
+        shape (task, episode, time, 2 D + 4).
+    """
+    clipped = observations.double().clamp(-10, 10)
+    time = torch.arange(observations.shape[2], dtype=torch.float64, device=observations.device) / 100
+    powers = torch.stack([time, time**2, time**3, torch.ones_like(time)], dim=-1)
+    return torch.cat([clipped, clipped**2, powers.expand(*observations.shape[:2], -1, -1)], dim=-1)
+
+
+def fit_values(features: Tensor, returns: Tensor, mask: Tensor, ridge: float = 1e-5) -> Tensor:
+    """Fits returns by ridge regression, for every task by itself, and predicts them.
+
+    Args:
+        features: Shape (task, episode, time, F), float64.
+        returns: Discounted returns to fit, shape (task, episode, time).
+        mask: 1 where a step counts, else 0, shape (task, episode, time).
+        ridge: Regularisation; raised tenfold, at most 5 times, for tasks whose solution is not finite.
+
+    Returns:
+        Predicted returns, 0 where masked, shape (task, episode, time), float64.
+    """
+    design = (features * mask[..., None]).flatten(1, 2)
+    gram = design.mT @ design
+    moment = design.mT @ returns.double().flatten(1, 2)[..., None]
+    identity = torch.eye(gram.shape[-1], dtype=gram.dtype, device=gram.device)
+    penalty = gram.new_full((len(gram), 1, 1), ridge)
+    for _ in range(MAX_RIDGE_INCREASES):
+        weights, _ = torch.linalg.solve_ex(gram + penalty * identity, moment)
+        finite = weights.isfinite().all(dim=1, keepdim=True)
+        if bool(finite.all()):
+            break
+        penalty = torch.where(finite, penalty, 10 * penalty)
+    return (design @ weights.nan_to_num(0.0, 0.0, 0.0)).view_as(mask)
+
+
+def explained_variance(values: Tensor, returns: Tensor, mask: Tensor) -> Tensor:
+    """Fraction of the returns' variance that the values explain, over the steps of each task, shape (task,)."""
+    count = mask.sum(dim=(1, 2))
+
+    def variance(x: Tensor) -> Tensor:
+        mean = (x * mask).sum(dim=(1, 2)) / count
+        return ((x - mean[:, None, None]) ** 2 * mask).sum(dim=(1, 2)) / count
+
+    return 1 - variance(returns - values) / variance(returns).clamp(min=torch.finfo(torch.float64).tiny)

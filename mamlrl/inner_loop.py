@@ -1,0 +1,105 @@
+"""Adapting to tasks by acting in them: sample, process, step, for every task at once."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import partial
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from mamlrl.adaptation import Adaptation, Estimator
+from mamlrl.advantages import ProcessedRollouts, process
+from mamlrl.config import AdvantageConfig, SamplingConfig
+from mamlrl.envs import TaskVectorEnv
+from mamlrl.losses import TaskLosses, reinforce
+from mamlrl.policies import MlpPolicy
+from mamlrl.rollouts import Rollouts, Sampler
+from mamlrl.timing import PhaseTimer
+
+
+@dataclass(frozen=True)
+class AdaptedTasks:
+    """Outcome of the inner loop.
+
+    Attributes:
+        adaptation: Parameters before each step and after the last.
+        rollouts: Of the parameters before each step, and of the adapted ones.
+        processed: The same with advantages.
+    """
+
+    adaptation: Adaptation
+    rollouts: tuple[Rollouts, ...]
+    processed: tuple[ProcessedRollouts, ...]
+
+
+class InnerLoop:
+    """Samples episodes of a batch of tasks and adapts the policy to each.
+
+    Args:
+        env: Vector environment over tasks and episodes.
+        policy: The policy.
+        num_tasks: Number of tasks in a batch.
+        sampling: How episodes are collected.
+        advantages: How advantages are computed.
+        device: Where the policy runs.
+    """
+
+    def __init__(
+        self,
+        env: TaskVectorEnv,
+        policy: MlpPolicy,
+        num_tasks: int,
+        sampling: SamplingConfig,
+        advantages: AdvantageConfig,
+        device: torch.device,
+    ) -> None:
+        self.env = env
+        self.policy = policy
+        self.num_tasks = num_tasks
+        self._sampler = Sampler(env, policy, num_tasks, sampling, device)
+        self._advantages = advantages
+
+    def run(
+        self,
+        estimator: Estimator,
+        params: Tensor,
+        tasks: NDArray[np.float64],
+        rng: np.random.Generator,
+        generator: torch.Generator,
+        timer: PhaseTimer,
+    ) -> AdaptedTasks:
+        """Adapts to tasks on freshly sampled episodes before each step, and samples the adapted policies.
+
+        Args:
+            estimator: The rule of the inner loop.
+            params: Meta-parameters, shape (P,).
+            tasks: Shape (task, ...).
+            rng: Randomness of the environment.
+            generator: Randomness of the actions.
+            timer: Takes the times of sampling, advantages and adaptation.
+
+        Returns:
+            The adaptation and all rollouts.
+        """
+        self.env.set_tasks(tasks)
+        rollouts: list[Rollouts] = []
+        processed: list[ProcessedRollouts] = []
+
+        def sample(task_params: Tensor) -> None:
+            with timer.phase("sampling"):
+                rollouts.append(self._sampler.sample(task_params, rng, generator))
+            with timer.phase("advantages"):
+                processed.append(process(rollouts[-1], self._advantages))
+
+        def source(step: int, task_params: Tensor) -> TaskLosses:
+            del step
+            sample(task_params)
+            return TaskLosses(partial(reinforce, self.policy), processed[-1].batch)
+
+        with timer.phase("adaptation"):
+            adaptation = estimator.adapt(params, self.num_tasks, source)
+        sample(adaptation.params)
+        return AdaptedTasks(adaptation, tuple(rollouts), tuple(processed))

@@ -1,0 +1,138 @@
+"""The meta-learner: one meta-iteration is sample tasks, adapt, take a trust-region step."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import torch
+
+from mamlrl.adaptation import make_estimator
+from mamlrl.config import Config
+from mamlrl.environments import make_device, make_task_env
+from mamlrl.errors import NonFiniteError
+from mamlrl.inner_loop import AdaptedTasks, InnerLoop
+from mamlrl.outer_step import MetaObjective
+from mamlrl.policies import make_policy
+from mamlrl.timing import PhaseTimer
+from mamlrl.trust_region import Direction, LineSearchResult, line_search, search_direction
+
+Metrics = dict[str, float]
+
+
+class MetaLearner:
+    """Meta-trains a policy with MAML and TRPO.
+
+    Args:
+        config: The experiment.
+
+    Attributes:
+        params: Meta-parameters, shape (P,).
+        iteration: Meta-iterations done.
+        env_steps: Environment steps taken.
+        best_return: Best mean return of adapted policies in any meta-iteration.
+
+    Raises:
+        UserError: If the environment, the policy or the device cannot be had.
+    """
+
+    def __init__(self, config: Config) -> None:
+        self.config = config
+        self.device = make_device(config.device)
+        self.rng = np.random.default_rng(config.seed)
+        self.generator = torch.Generator(self.device).manual_seed(config.seed)
+        env = make_task_env(config.env, config.meta_batch_size * config.sampling.episodes_per_task)
+        self.policy = make_policy(env.single_observation_space, env.single_action_space, config.policy)
+        self.estimator = make_estimator(config.adaptation)
+        self._inner_loop = InnerLoop(
+            env, self.policy, config.meta_batch_size, config.sampling, config.advantages, self.device
+        )
+        self.params = self.policy.init(self.generator)
+        self.iteration = 0
+        self.env_steps = 0
+        self.best_return = -np.inf
+
+    def iterate(self) -> Metrics:
+        """Runs one meta-iteration.
+
+        Returns:
+            Every metric of the iteration; `return/step_k` is the mean return after k inner steps.
+
+        Raises:
+            NonFiniteError: If the environment returns a number that is not finite.
+        """
+        timer = PhaseTimer(self.device)
+        tasks = self._inner_loop.env.sample_tasks(self.rng, self.config.meta_batch_size)
+        try:
+            adapted = self._inner_loop.run(
+                self.estimator, self.params, tasks, self.rng, self.generator, timer
+            )
+        except NonFiniteError as error:
+            raise NonFiniteError(f"iteration {self.iteration}: {error}") from None
+        objective = MetaObjective(
+            self.estimator, self.policy, adapted.adaptation, adapted.processed[-1].batch
+        )
+        settings = self.config.trust_region
+        with timer.phase("gradient"):
+            gradient = objective.gradient()
+        with timer.phase("cg"):
+            curvature = objective.curvature(settings.curvature_fraction)
+            direction = search_direction(gradient, curvature, settings)
+        with timer.phase("line_search"):
+            step = line_search(self.params, direction.vector, objective.evaluate, settings)
+        self.params = step.params
+        self.iteration += 1
+        self.env_steps += sum(rollouts.transitions for rollouts in adapted.rollouts)
+        return {
+            "iteration": self.iteration,
+            "env_steps": self.env_steps,
+            **self._inner_metrics(adapted),
+            **_outer_metrics(float(gradient.norm()), direction, step),
+            **{f"seconds/{phase}": seconds for phase, seconds in timer.seconds.items()},
+        }
+
+    def _inner_metrics(self, adapted: AdaptedTasks) -> Metrics:
+        """Metrics of acting and adapting; the last step's rollouts are those of the adapted policies."""
+        metrics: Metrics = {}
+        for step, rollouts in enumerate(adapted.rollouts):
+            metrics[f"return/step_{step}"] = float(rollouts.task_returns().mean())
+        for step, processed in enumerate(adapted.processed):
+            metrics[f"explained_variance/step_{step}"] = float(processed.explained_variance.mean())
+        for step, gradients in enumerate(adapted.adaptation.gradients):
+            metrics[f"gradient_norm/inner_{step + 1}"] = float(gradients.norm(dim=1).mean())
+        batch = adapted.processed[-1].batch
+        entropy = self.policy.distribution.entropy(batch.outputs)
+        metrics["entropy"] = float((batch.weights * entropy).sum(dim=1).mean())
+        return metrics
+
+    def state_dict(self) -> dict[str, Any]:
+        """Returns everything that the rest of a run depends on, of types that load without running code."""
+        return {
+            "params": self.params.cpu(),
+            "rng": self.rng.bit_generator.state,
+            "generator": self.generator.get_state(),
+            "iteration": self.iteration,
+            "env_steps": self.env_steps,
+            "best_return": float(self.best_return),
+        }
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Restores what `state_dict` returned."""
+        self.params = state["params"].to(self.device)
+        self.rng.bit_generator.state = state["rng"]
+        self.generator.set_state(state["generator"])
+        self.iteration = state["iteration"]
+        self.env_steps = state["env_steps"]
+        self.best_return = state["best_return"]
+
+
+def _outer_metrics(gradient_norm: float, direction: Direction, step: LineSearchResult) -> Metrics:
+    return {
+        "gradient_norm/meta": gradient_norm,
+        "kl": step.kl,
+        "surrogate_improvement": step.improvement,
+        "line_search_accepted": float(step.accepted),
+        "line_search_steps": step.tried,
+        "cg_iterations": direction.cg_iterations,
+        "cg_residual": direction.cg_residual,
+    }

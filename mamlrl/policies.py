@@ -1,0 +1,143 @@
+"""Policies as functions of a parameter vector, for one set of parameters or one for each task."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from math import log, prod
+from typing import Any, Literal
+
+import gymnasium
+import torch
+from gymnasium.spaces import Box, Discrete
+from torch import Tensor
+
+from mamlrl.config import PolicyConfig
+from mamlrl.distributions import Categorical, DiagonalGaussian, Distribution
+from mamlrl.errors import UserError
+
+ACTIVATIONS = {"relu": torch.relu, "tanh": torch.tanh}
+
+
+@dataclass(frozen=True)
+class MlpPolicy:
+    """A multilayer perceptron from observations to the parameters of an action distribution.
+
+    Parameters are one flat vector of length `num_parameters`: weights and biases layer by layer, then,
+    for a Gaussian, the state-independent log standard deviation. With a leading task axis every task
+    has parameters of its own, and all tasks are evaluated at once.
+
+    Attributes:
+        observation_size: Number of observation features D.
+        distribution: Family of action distributions.
+        hidden_sizes: Units of each hidden layer.
+        activation: Nonlinearity between layers.
+        initial_std: Initial standard deviation of a Gaussian.
+        min_std: Floor under the standard deviation of a Gaussian.
+    """
+
+    observation_size: int
+    distribution: Distribution
+    hidden_sizes: tuple[int, ...] = (100, 100)
+    activation: Literal["relu", "tanh"] = "relu"
+    initial_std: float = 1.0
+    min_std: float = 1e-6
+
+    @property
+    def shapes(self) -> dict[str, tuple[int, ...]]:
+        """Name and shape of every parameter tensor, in the order of the flat vector."""
+        head = self.distribution.head_size
+        sizes = [self.observation_size, *self.hidden_sizes, head]
+        shapes: dict[str, tuple[int, ...]] = {}
+        for layer, (inputs, outputs) in enumerate(zip(sizes[:-1], sizes[1:], strict=True)):
+            shapes[f"layer{layer}.weight"] = (inputs, outputs)
+            shapes[f"layer{layer}.bias"] = (1, outputs)
+        if self.distribution.output_size > head:
+            shapes["log_std"] = (1, head)
+        return shapes
+
+    @property
+    def num_parameters(self) -> int:
+        """Length P of the parameter vector."""
+        return sum(map(prod, self.shapes.values()))
+
+    def init(self, generator: torch.Generator, dtype: torch.dtype = torch.float32) -> Tensor:
+        """Draws initial parameters: Xavier-uniform weights (Glorot & Bengio 2010), zero biases.
+
+        Args:
+            generator: Source of randomness; its device is where the parameters live.
+            dtype: Floating-point type.
+
+        Returns:
+            Parameter vector, shape (P,).
+        """
+        params = torch.zeros(self.num_parameters, dtype=dtype, device=generator.device)
+        for name, tensor in self.unflatten(params).items():
+            if name.endswith("weight"):
+                torch.nn.init.xavier_uniform_(tensor, generator=generator)
+            elif name == "log_std":
+                tensor.fill_(log(self.initial_std))
+        return params
+
+    def unflatten(self, params: Tensor) -> dict[str, Tensor]:
+        """Returns named views of a parameter vector, shape (..., P), with its leading axes kept."""
+        pieces = params.split([prod(shape) for shape in self.shapes.values()], dim=-1)
+        named = zip(self.shapes.items(), pieces, strict=True)
+        return {name: piece.unflatten(-1, shape) for (name, shape), piece in named}
+
+    def __call__(self, params: Tensor, observations: Tensor) -> Tensor:
+        """Evaluates the network.
+
+        Args:
+            params: Shape (P,), or (task, P) for parameters of each task.
+            observations: Shape (..., D); with task parameters the first axis is the task axis.
+
+        Returns:
+            Outputs of the action distribution, shape (..., distribution.output_size).
+        """
+        tensors = self.unflatten(params)
+        hidden = observations.reshape(*params.shape[:-1], -1, self.observation_size)
+        affine = torch.addmm if params.dim() == 1 else torch.baddbmm
+        depth = len(self.hidden_sizes)
+        for layer in range(depth + 1):
+            hidden = affine(tensors[f"layer{layer}.bias"], hidden, tensors[f"layer{layer}.weight"])
+            if layer < depth:
+                hidden = ACTIVATIONS[self.activation](hidden)
+        if "log_std" in tensors:
+            log_std = tensors["log_std"].clamp(min=log(self.min_std))
+            hidden = torch.cat([hidden, log_std.expand_as(hidden)], dim=-1)
+        return hidden.reshape(*observations.shape[:-1], self.distribution.output_size)
+
+
+def make_policy(
+    observation_space: gymnasium.Space[Any], action_space: gymnasium.Space[Any], config: PolicyConfig
+) -> MlpPolicy:
+    """Builds the policy that fits an environment's spaces.
+
+    Args:
+        observation_space: Of one sub-environment; a Box with one axis.
+        action_space: Of one sub-environment; a Box with one axis (Gaussian) or Discrete (categorical).
+        config: Size and initialisation.
+
+    Raises:
+        UserError: If the policy cannot serve the spaces.
+    """
+    if not isinstance(observation_space, Box) or len(observation_space.shape) != 1:
+        raise UserError(
+            f"the MLP policy needs observations that are vectors (a Box with one axis), not {observation_space}; "
+            "flatten them with gymnasium.wrappers.FlattenObservation"
+        )
+    distribution: Distribution
+    if isinstance(action_space, Box) and len(action_space.shape) == 1:
+        distribution = DiagonalGaussian(action_space.shape[0])
+    elif isinstance(action_space, Discrete) and action_space.start == 0:
+        distribution = Categorical(int(action_space.n))
+    else:
+        raise UserError(f"the policy needs a Box action space with one axis or Discrete from 0, not {action_space}")
+    return MlpPolicy(
+        observation_space.shape[0],
+        distribution,
+        tuple(config.hidden_sizes),
+        config.activation,
+        config.initial_std,
+        config.min_std,
+    )

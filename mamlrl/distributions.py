@@ -1,19 +1,18 @@
 """Action distributions as functions of a policy's outputs.
 
 A distribution's parameters are one tensor, the network's `outputs`, so that rollouts store it,
-batches index it, and the Fisher matrix is a linear map on it.
+batches index it, and the Fisher matrix is a linear map on it. The formulas are closed forms of few
+operations, since autograd differentiates them twice.
 """
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
+from math import e, log, pi
 
 import torch
 from torch import Tensor
-from torch.distributions import Categorical as TorchCategorical
-from torch.distributions import Distribution as TorchDistribution
-from torch.distributions import Independent, Normal, kl_divergence
 
 
 class Distribution(ABC):
@@ -46,20 +45,16 @@ class Distribution(ABC):
         """
 
     @abstractmethod
-    def _library(self, outputs: Tensor) -> TorchDistribution:
-        """Returns the `torch.distributions` object with these parameters."""
-
     def log_prob(self, outputs: Tensor, actions: Tensor) -> Tensor:
         """Log-probability (density) of whole actions, summed over action dimensions, shape (...)."""
-        return self._library(outputs).log_prob(actions)
 
+    @abstractmethod
     def entropy(self, outputs: Tensor) -> Tensor:
         """Entropy in nats, shape (...)."""
-        return self._library(outputs).entropy()
 
+    @abstractmethod
     def kl(self, outputs: Tensor, other: Tensor) -> Tensor:
         """KL(outputs || other) in nats, shape (...)."""
-        return kl_divergence(self._library(outputs), self._library(other))
 
 
 @dataclass(frozen=True)
@@ -94,10 +89,24 @@ class DiagonalGaussian(Distribution):
         mean_tangents, log_std_tangents = tangents.chunk(2, dim=-1)
         return torch.cat([mean_tangents * torch.exp(-2 * log_std), 2 * log_std_tangents], dim=-1)
 
-    def _library(self, outputs: Tensor) -> TorchDistribution:
+    def log_prob(self, outputs: Tensor, actions: Tensor) -> Tensor:
+        """Sums the log densities of the action dimensions."""
         mean, log_std = outputs.chunk(2, dim=-1)
-        normal = Normal(mean, log_std.exp(), validate_args=False)
-        return Independent(normal, 1, validate_args=False)
+        standardized = (actions - mean) * torch.exp(-log_std)
+        return -(0.5 * standardized.square() + log_std).sum(dim=-1) - 0.5 * self.action_size * log(2 * pi)
+
+    def entropy(self, outputs: Tensor) -> Tensor:
+        """Sums log std + log(2 pi e) / 2 over the action dimensions."""
+        _, log_std = outputs.chunk(2, dim=-1)
+        return log_std.sum(dim=-1) + 0.5 * self.action_size * log(2 * pi * e)
+
+    def kl(self, outputs: Tensor, other: Tensor) -> Tensor:
+        """Sums the divergences of the action dimensions."""
+        mean, log_std = outputs.chunk(2, dim=-1)
+        other_mean, other_log_std = other.chunk(2, dim=-1)
+        log_ratio = log_std - other_log_std
+        shift = (mean - other_mean) * torch.exp(-other_log_std)
+        return (0.5 * (torch.exp(2 * log_ratio) + shift.square() - 1) - log_ratio).sum(dim=-1)
 
 
 @dataclass(frozen=True)
@@ -132,5 +141,15 @@ class Categorical(Distribution):
         weighted = probabilities * tangents
         return weighted - probabilities * weighted.sum(dim=-1, keepdim=True)
 
-    def _library(self, outputs: Tensor) -> TorchDistribution:
-        return TorchCategorical(logits=outputs, validate_args=False)
+    def log_prob(self, outputs: Tensor, actions: Tensor) -> Tensor:
+        """Picks the log-probabilities of the actions."""
+        return outputs.log_softmax(dim=-1).gather(-1, actions.long()[..., None])[..., 0]
+
+    def entropy(self, outputs: Tensor) -> Tensor:
+        """Minus the mean log-probability."""
+        return -(outputs.softmax(dim=-1) * outputs.log_softmax(dim=-1)).sum(dim=-1)
+
+    def kl(self, outputs: Tensor, other: Tensor) -> Tensor:
+        """The mean difference of log-probabilities."""
+        difference = outputs.log_softmax(dim=-1) - other.log_softmax(dim=-1)
+        return (outputs.softmax(dim=-1) * difference).sum(dim=-1)

@@ -1,9 +1,10 @@
 """Typed configuration: one dataclass a part, read from YAML with overrides, validated in one step."""
 
 import difflib
+import json
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass, field, fields
+from dataclasses import asdict, dataclass, field, fields
 from importlib import resources
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -236,6 +237,11 @@ def build_config(parser: ArgumentParser, namespace: Namespace) -> Config:
     return Config(**{item.name: built[item.name] for item in fields(Config)})
 
 
+def set_config_defaults(parser: ArgumentParser, config: Config) -> None:
+    """Makes a config's values the defaults of a parser from `config_parser`."""
+    parser.set_defaults(plain_config(config))
+
+
 def load_config(source: str, overrides: Sequence[str] = ()) -> Config:
     """Reads a config and applies overrides.
 
@@ -250,8 +256,14 @@ def load_config(source: str, overrides: Sequence[str] = ()) -> Config:
     return build_config(parser, parse(parser, ["--config", source, *overrides]))
 
 
+def plain_config(config: Config) -> dict[str, Any]:
+    """Returns a config as nested dicts of plain numbers, strings and lists."""
+    plain: dict[str, Any] = json.loads(json.dumps(asdict(config)))  # drops the restricted number types
+    return plain
+
+
 def restore_config(values: dict[str, Any]) -> Config:
-    """Rebuilds a config from `dataclasses.asdict`.
+    """Rebuilds a config from what `plain_config` returned.
 
     Raises:
         UserError: If a value cannot be used.

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import partial
 
 import numpy as np
 import torch
@@ -97,7 +96,7 @@ class InnerLoop:
         def source(step: int, task_params: Tensor) -> TaskLosses:
             del step
             sample(task_params)
-            return TaskLosses(partial(reinforce, self.policy), processed[-1].batch)
+            return TaskLosses(self.policy, reinforce(self.policy.distribution), processed[-1].batch)
 
         with timer.phase("adaptation"):
             adaptation = estimator.adapt(params, self.num_tasks, source)

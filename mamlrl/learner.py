@@ -12,12 +12,11 @@ from mamlrl.config import Config
 from mamlrl.environments import make_device, make_task_env
 from mamlrl.errors import NonFiniteError
 from mamlrl.inner_loop import AdaptedTasks, InnerLoop
+from mamlrl.metrics import Metrics
 from mamlrl.outer_step import MetaObjective
 from mamlrl.policies import make_policy
 from mamlrl.timing import PhaseTimer
 from mamlrl.trust_region import Direction, LineSearchResult, line_search, search_direction
-
-Metrics = dict[str, float]
 
 
 class MetaLearner:

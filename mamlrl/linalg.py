@@ -1,6 +1,6 @@
 """Matrix-free linear algebra: products with Hessians and Fisher matrices, conjugate gradient.
 
-Products are taken from autograd graphs that are built once and kept, in blocks of tasks whose
+Everything that products at the same point share is computed once and kept, in blocks of tasks whose
 activations stay in the processor's cache.
 """
 
@@ -13,6 +13,7 @@ import torch
 from torch import Tensor
 
 from mamlrl.advantages import Batch
+from mamlrl.linearization import MlpLinearization
 from mamlrl.losses import TaskLosses
 from mamlrl.policies import MlpPolicy
 
@@ -22,25 +23,23 @@ BLOCK_SAMPLES = 8192  # samples whose activations, at 100 units a layer, fit a p
 class HessianProduct:
     """v -> H_i v, H_i the Hessian of task i's loss at its parameters.
 
-    The gradient's graph is kept, and since a Hessian is symmetric one reverse pass through it is the product.
-
     Args:
         losses: A loss of every task.
         params: Parameters of each task, shape (task, P).
     """
 
     def __init__(self, losses: TaskLosses, params: Tensor) -> None:
-        self._graphs = []
+        self._blocks = []
         for block in task_blocks(losses.batch):
-            leaf = params[block].detach().requires_grad_()
-            (gradient,) = torch.autograd.grad(losses.tasks(block)(leaf).sum(), leaf, create_graph=True)
-            self._graphs.append((block, leaf, gradient))
+            network, outputs, gradient = _differentiate(losses.tasks(block), params[block])
+            deltas = network.backward(gradient.detach())
+            self._blocks.append((block, network, deltas, _output_hvp(outputs, gradient)))
 
     def __call__(self, vectors: Tensor) -> Tensor:
         """Multiplies the vector of each task, shape (task, P), by its Hessian."""
         products = [
-            torch.autograd.grad(gradient, leaf, vectors[block], retain_graph=True)[0]
-            for block, leaf, gradient in self._graphs
+            network.hvp(vectors[block], deltas, output_hvp)
+            for block, network, deltas, output_hvp in self._blocks
         ]
         return torch.cat(products)
 
@@ -49,8 +48,7 @@ class FisherProduct:
     """v -> F_i v, F_i the Fisher matrix of task i's policy, averaged over the states of a batch.
 
     F = mean of J^T M J over states, with J the Jacobian of the policy's outputs in its parameters and M the
-    closed-form Fisher matrix of the action distribution in its outputs. J v is the derivative, in a dummy
-    cotangent, of a reverse pass that is linear in it.
+    closed-form Fisher matrix of the action distribution in its outputs.
 
     Args:
         policy: Maps parameters and observations to outputs.
@@ -60,23 +58,18 @@ class FisherProduct:
 
     def __init__(self, policy: MlpPolicy, params: Tensor, batch: Batch) -> None:
         self._distribution = policy.distribution
-        self._graphs = []
+        self._blocks = []
         for block in task_blocks(batch):
             part = batch.tasks(block)
-            leaf = params[block].detach().requires_grad_()
-            outputs = policy(leaf, part.observations)
-            cotangent = torch.zeros_like(outputs, requires_grad=True)
-            (pulled,) = torch.autograd.grad(outputs, leaf, cotangent, create_graph=True)
-            self._graphs.append((block, leaf, outputs, cotangent, pulled, part.weights[..., None]))
+            network = policy.linearize(params[block], part.observations)
+            self._blocks.append((block, network, part.weights[..., None]))
 
     def __call__(self, vectors: Tensor) -> Tensor:
         """Multiplies the vector of each task, shape (task, P), by its Fisher matrix."""
         products = []
-        for block, leaf, outputs, cotangent, pulled, weights in self._graphs:
-            (tangents,) = torch.autograd.grad(pulled, cotangent, vectors[block], retain_graph=True)
-            metric = weights * self._distribution.fisher_product(outputs.detach(), tangents)
-            (product,) = torch.autograd.grad(outputs, leaf, metric, retain_graph=True)
-            products.append(product)
+        for block, network, weights in self._blocks:
+            tangents = network.jvp(vectors[block])
+            products.append(network.vjp(weights * self._distribution.fisher_product(network.outputs, tangents)))
         return torch.cat(products)
 
 
@@ -84,9 +77,22 @@ def task_gradients(losses: TaskLosses, params: Tensor) -> Tensor:
     """Gradient of each task's loss at its parameters, shape (task, P)."""
     gradients = []
     for block in task_blocks(losses.batch):
-        leaf = params[block].detach().requires_grad_()
-        gradients.append(torch.autograd.grad(losses.tasks(block)(leaf).sum(), leaf)[0])
+        network, _, gradient = _differentiate(losses.tasks(block), params[block])
+        gradients.append(network.vjp(gradient.detach()))
     return torch.cat(gradients)
+
+
+def _differentiate(losses: TaskLosses, params: Tensor) -> tuple[MlpLinearization, Tensor, Tensor]:
+    """The network, its outputs, and the gradient of the losses in them, a function of the outputs to autograd."""
+    network = losses.policy.linearize(params, losses.batch.observations)
+    outputs = network.outputs.requires_grad_()
+    (gradient,) = torch.autograd.grad(losses.output_loss(outputs, losses.batch).sum(), outputs, create_graph=True)
+    return network, outputs, gradient
+
+
+def _output_hvp(outputs: Tensor, gradient: Tensor) -> Callable[[Tensor], Tensor]:
+    """Multiplies by the Hessian in the outputs: it is symmetric, so a reverse pass through the gradient does it."""
+    return lambda tangents: torch.autograd.grad(gradient, outputs, tangents, retain_graph=True)[0]
 
 
 def task_blocks(batch: Batch) -> Iterator[slice]:

@@ -8,24 +8,30 @@ from dataclasses import dataclass, replace
 from torch import Tensor
 
 from mamlrl.advantages import Batch
+from mamlrl.distributions import Distribution
 from mamlrl.policies import MlpPolicy
+
+
+OutputLoss = Callable[[Tensor, Batch], Tensor]  # (outputs, batch) -> one value a task
 
 
 @dataclass(frozen=True)
 class TaskLosses:
-    """A loss of every task on data of every task.
+    """A loss of every task on data of every task, as a function of parameters of each task.
 
     Attributes:
-        function: Maps parameters of each task, shape (task, P), and a batch to losses, shape (task,).
-        batch: The data, with a leading task axis.
+        policy: Maps parameters and observations to outputs.
+        output_loss: Maps outputs, shape (task, sample, K), and the batch to losses, shape (task,).
+        batch: The data.
     """
 
-    function: Callable[[Tensor, Batch], Tensor]
+    policy: MlpPolicy
+    output_loss: OutputLoss
     batch: Batch
 
     def __call__(self, params: Tensor) -> Tensor:
         """Evaluates the losses at parameters of each task, shape (task, P); returns shape (task,)."""
-        return self.function(params, self.batch)
+        return self.output_loss(self.policy(params, self.batch.observations), self.batch)
 
     def tasks(self, block: slice) -> TaskLosses:
         """Returns the losses of some of the tasks."""
@@ -36,22 +42,31 @@ class TaskLosses:
         return replace(self, batch=self.batch.subsample(fraction))
 
 
-def reinforce(policy: MlpPolicy, params: Tensor, batch: Batch) -> Tensor:
-    """REINFORCE: mean of -log pi(a|s) A over each task's samples (Finn et al. 2017, equation 4), shape (task,)."""
-    outputs = policy(params, batch.observations)
-    log_prob = policy.distribution.log_prob(outputs, batch.actions)
-    return -(batch.weights * log_prob * batch.advantages).sum(dim=1)
+def reinforce(distribution: Distribution) -> OutputLoss:
+    """REINFORCE: mean of -log pi(a|s) A over each task's samples (Finn et al. 2017, equation 4)."""
+
+    def loss(outputs: Tensor, batch: Batch) -> Tensor:
+        log_prob = distribution.log_prob(outputs, batch.actions)
+        return -(batch.weights * log_prob * batch.advantages).sum(dim=1)
+
+    return loss
 
 
-def surrogate(policy: MlpPolicy, params: Tensor, batch: Batch) -> Tensor:
-    """TRPO's surrogate: mean of -pi(a|s) / pi_sampled(a|s) A (Schulman et al. 2015, equation 14), shape (task,)."""
-    outputs = policy(params, batch.observations)
-    log_prob = policy.distribution.log_prob(outputs, batch.actions)
-    ratio = (log_prob - policy.distribution.log_prob(batch.outputs, batch.actions)).exp()
-    return -(batch.weights * ratio * batch.advantages).sum(dim=1)
+def surrogate(distribution: Distribution) -> OutputLoss:
+    """TRPO's surrogate: mean of -pi(a|s) / pi_sampled(a|s) A (Schulman et al. 2015, equation 14)."""
+
+    def loss(outputs: Tensor, batch: Batch) -> Tensor:
+        log_prob = distribution.log_prob(outputs, batch.actions)
+        ratio = (log_prob - distribution.log_prob(batch.outputs, batch.actions)).exp()
+        return -(batch.weights * ratio * batch.advantages).sum(dim=1)
+
+    return loss
 
 
-def kl_divergence(policy: MlpPolicy, params: Tensor, batch: Batch) -> Tensor:
-    """Mean KL(pi_sampled || pi) over each task's states, shape (task,)."""
-    outputs = policy(params, batch.observations)
-    return (batch.weights * policy.distribution.kl(batch.outputs, outputs)).sum(dim=1)
+def kl_divergence(distribution: Distribution) -> OutputLoss:
+    """Mean KL(pi_sampled || pi) over each task's states, in nats."""
+
+    def loss(outputs: Tensor, batch: Batch) -> Tensor:
+        return (batch.weights * distribution.kl(batch.outputs, outputs)).sum(dim=1)
+
+    return loss

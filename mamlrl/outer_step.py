@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import partial
 
-import torch
 from torch import Tensor
 
 from mamlrl.adaptation import Adaptation, Estimator, Jacobian
@@ -37,7 +35,7 @@ class MetaObjective:
 
     def gradient(self) -> Tensor:
         """Meta-gradient at the old meta-parameters: the mean of J_i^T grad L_i, shape (P,)."""
-        losses = TaskLosses(partial(surrogate, self._policy), self._batch)
+        losses = TaskLosses(self._policy, surrogate(self._policy.distribution), self._batch)
         gradients = task_gradients(losses, self._adaptation.params)
         return self._jacobian(1.0).pullback(gradients) / len(self._batch)
 
@@ -57,9 +55,9 @@ class MetaObjective:
     def evaluate(self, params: Tensor) -> tuple[float, float]:
         """Adapts `params`, shape (P,), on the same data; returns mean surrogate loss and mean KL divergence."""
         adapted = self._estimator.adapt(params, len(self._batch), self._adaptation.replay).params
-        with torch.no_grad():
-            loss = surrogate(self._policy, adapted, self._batch).mean()
-            kl = kl_divergence(self._policy, adapted, self._batch).mean()
+        outputs = self._policy(adapted, self._batch.observations)
+        loss = surrogate(self._policy.distribution)(outputs, self._batch).mean()
+        kl = kl_divergence(self._policy.distribution)(outputs, self._batch).mean()
         return float(loss), float(kl)
 
     def _jacobian(self, fraction: float) -> Jacobian:

@@ -14,9 +14,7 @@ from torch import Tensor
 from mamlrl.config import PolicyConfig
 from mamlrl.distributions import Categorical, DiagonalGaussian, Distribution
 from mamlrl.errors import UserError
-
-ACTIVATIONS = {"relu": torch.relu, "tanh": torch.tanh}
-
+from mamlrl.linearization import MlpLinearization
 
 @dataclass(frozen=True)
 class MlpPolicy:
@@ -84,6 +82,14 @@ class MlpPolicy:
         named = zip(self.shapes.items(), pieces, strict=True)
         return {name: piece.unflatten(-1, shape) for (name, shape), piece in named}
 
+    def check_fits(self, params: Tensor) -> None:
+        """Raises a UserError if a parameter vector is not of this policy."""
+        if params.shape != (self.num_parameters,):
+            raise UserError(
+                f"the checkpoint holds {tuple(params.shape)} parameters, but a policy for this environment has "
+                f"({self.num_parameters},): it was trained for another environment or policy"
+            )
+
     def __call__(self, params: Tensor, observations: Tensor) -> Tensor:
         """Evaluates the network.
 
@@ -94,18 +100,44 @@ class MlpPolicy:
         Returns:
             Outputs of the action distribution, shape (..., distribution.output_size).
         """
-        tensors = self.unflatten(params)
+        layers, log_std = self.split(params)
         hidden = observations.reshape(*params.shape[:-1], -1, self.observation_size)
         affine = torch.addmm if params.dim() == 1 else torch.baddbmm
-        depth = len(self.hidden_sizes)
-        for layer in range(depth + 1):
-            hidden = affine(tensors[f"layer{layer}.bias"], hidden, tensors[f"layer{layer}.weight"])
-            if layer < depth:
-                hidden = ACTIVATIONS[self.activation](hidden)
-        if "log_std" in tensors:
-            log_std = tensors["log_std"].clamp(min=log(self.min_std))
-            hidden = torch.cat([hidden, log_std.expand_as(hidden)], dim=-1)
-        return hidden.reshape(*observations.shape[:-1], self.distribution.output_size)
+        for weight, bias in layers[:-1]:
+            hidden = self.activate(affine(bias, hidden, weight))
+        weight, bias = layers[-1]
+        outputs = self.join(affine(bias, hidden, weight), self.floor(log_std))
+        return outputs.reshape(*observations.shape[:-1], self.distribution.output_size)
+
+    def linearize(self, params: Tensor, observations: Tensor) -> MlpLinearization:
+        """Evaluates the network for products with its derivatives.
+
+        Args:
+            params: Shape (task, P).
+            observations: Shape (task, sample, D).
+        """
+        return MlpLinearization(self, params, observations)
+
+    def split(self, params: Tensor) -> tuple[list[tuple[Tensor, Tensor]], Tensor | None]:
+        """Splits a parameter vector, shape (..., P), into weights and biases of each layer, and the log std."""
+        tensors = self.unflatten(params)
+        depth = len(self.hidden_sizes) + 1
+        layers = [(tensors[f"layer{layer}.weight"], tensors[f"layer{layer}.bias"]) for layer in range(depth)]
+        return layers, tensors.get("log_std")
+
+    def activate(self, x: Tensor) -> Tensor:
+        """Applies the nonlinearity."""
+        return torch.relu(x) if self.activation == "relu" else torch.tanh(x)
+
+    def floor(self, log_std: Tensor | None) -> Tensor | None:
+        """Raises the log standard deviation to its floor."""
+        return None if log_std is None else log_std.clamp(min=log(self.min_std))
+
+    def join(self, head: Tensor, log_std: Tensor | None) -> Tensor:
+        """Outputs from the network's head, shape (..., sample, head_size), and the log std, if there is one."""
+        if log_std is None:
+            return head
+        return torch.cat([head, log_std.expand_as(head)], dim=-1)
 
 
 def make_policy(

@@ -1,0 +1,139 @@
+"""Meta-training as a run that survives: a folder with config, metrics and checkpoints, resumable at any time."""
+
+from __future__ import annotations
+
+import signal
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import fields
+from pathlib import Path
+from types import FrameType
+
+import yaml
+from filelock import FileLock, Timeout
+from tqdm import tqdm
+
+from mamlrl.checkpoints import load_checkpoint, save_checkpoint
+from mamlrl.config import Config, plain_config
+from mamlrl.errors import UserError
+from mamlrl.learner import MetaLearner
+from mamlrl.metrics import Metrics, MetricsWriter
+
+MAY_CHANGE_ON_RESUME = ("iterations", "device", "evaluation")
+
+
+def latest_checkpoint(folder: Path) -> Path:
+    """Returns the path of the checkpoint after the last meta-iteration."""
+    return folder / "checkpoints" / "latest.pt"
+
+
+def best_checkpoint(folder: Path) -> Path:
+    """Returns the path of the meta-parameters with the best average return after adaptation."""
+    return folder / "checkpoints" / "best.pt"
+
+
+def train(config: Config, folder: Path, resume: bool = False) -> int:
+    """Meta-trains until `config.iterations`, or until SIGINT or SIGTERM.
+
+    Args:
+        config: The experiment.
+        folder: Where the run is kept.
+        resume: Whether to continue the run that the folder holds.
+
+    Returns:
+        The number of the signal that stopped the run, or 0 if it is complete.
+
+    Raises:
+        UserError: If the folder cannot be used or the experiment cannot be run; nothing is lost.
+    """
+    if latest_checkpoint(folder).exists() != resume:
+        raise UserError(
+            f"there is no run to resume in {folder}"
+            if resume
+            else f"{folder} holds a run already; continue it with --resume, or choose another --output"
+        )
+    learner = MetaLearner(config)
+    if resume:
+        saved_config, state = load_checkpoint(latest_checkpoint(folder))
+        _check_same_experiment(saved_config, config)
+        learner.load_state_dict(state)
+    with _locked(folder):
+        _write_config(folder, config)
+        if not resume:
+            save_checkpoint(latest_checkpoint(folder), config, learner.state_dict())
+        metrics = MetricsWriter(folder, learner.iteration)
+        try:
+            return _train_until_stopped(learner, folder, metrics)
+        finally:
+            metrics.close()
+
+
+def _train_until_stopped(learner: MetaLearner, folder: Path, writer: MetricsWriter) -> int:
+    config = learner.config
+    interval = 0.5 if sys.stderr.isatty() else 30.0
+    with (
+        _stop_signals() as received,
+        tqdm(total=config.iterations, initial=learner.iteration, unit="it", mininterval=interval) as progress,
+    ):
+        while learner.iteration < config.iterations and not received:
+            before = learner.state_dict()
+            metrics = learner.iterate()
+            writer.write(metrics)
+            if metrics[f"return/step_{config.adaptation.steps}"] > learner.best_return:
+                learner.best_return = metrics[f"return/step_{config.adaptation.steps}"]
+                save_checkpoint(best_checkpoint(folder), config, before)
+            save_checkpoint(latest_checkpoint(folder), config, learner.state_dict())
+            progress.set_postfix_str(_describe(metrics), refresh=False)
+            progress.update()
+    return received[0] if received else 0
+
+
+def _describe(metrics: Metrics) -> str:
+    returns = [value for name, value in metrics.items() if name.startswith("return/")]
+    return "return " + " -> ".join(f"{value:.2f}" for value in returns) + f", KL {metrics['kl']:.4f}"
+
+
+def _check_same_experiment(saved: Config, config: Config) -> None:
+    for item in fields(Config):
+        if item.name not in MAY_CHANGE_ON_RESUME and getattr(saved, item.name) != getattr(config, item.name):
+            raise UserError(
+                f"{item.name}: the run to resume has {getattr(saved, item.name)}, not {getattr(config, item.name)}; "
+                f"only {', '.join(MAY_CHANGE_ON_RESUME)} may change on --resume"
+            )
+
+
+def _write_config(folder: Path, config: Config) -> None:
+    (folder / "config.yaml").write_text(yaml.safe_dump(plain_config(config), sort_keys=False))
+
+
+@contextmanager
+def _locked(folder: Path) -> Iterator[None]:
+    """Makes the folder and keeps other runs out of it."""
+    try:
+        latest_checkpoint(folder).parent.mkdir(parents=True, exist_ok=True)
+        with FileLock(folder / ".lock", timeout=0):
+            yield
+    except Timeout:
+        raise UserError(f"another process is training in {folder}") from None
+    except OSError as error:
+        raise UserError(f"cannot write to {folder}: {error}") from None
+
+
+@contextmanager
+def _stop_signals() -> Iterator[list[int]]:
+    """Collects SIGINT and SIGTERM, for the loop to end after the running iteration; a second one ends at once."""
+    received: list[int] = []
+
+    def receive(number: int, frame: FrameType | None) -> None:
+        del frame
+        received.append(number)
+        for each, handler in previous.items():
+            signal.signal(each, handler)
+
+    previous = {each: signal.signal(each, receive) for each in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield received
+    finally:
+        for each, handler in previous.items():
+            signal.signal(each, handler)

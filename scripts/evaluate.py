@@ -1,0 +1,91 @@
+"""Adapts meta-trained policies to held-out tasks: `mamlrl evaluate runs/navigation2d`."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from mamlrl import __version__
+from mamlrl.checkpoints import load_checkpoint
+from mamlrl.config import Config, build_config, config_parser, parse, set_config_defaults
+from mamlrl.errors import UserError
+from mamlrl.evaluation import Evaluation, evaluate, mean_interval
+from mamlrl.scripts.main import run_program
+from mamlrl.training import best_checkpoint
+
+
+def run(arguments: Sequence[str]) -> int:
+    """Evaluates every checkpoint on the command line; returns the exit status."""
+    parser = config_parser(prog="mamlrl evaluate", description="Adapt meta-trained policies to held-out tasks.")
+    parser.add_argument(
+        "checkpoints", nargs="+", type=Path, help="Checkpoints, or run folders, whose best checkpoint is taken."
+    )
+    parser.add_argument("--json", type=Path, help="File to write everything to.")
+    paths = [checkpoint_file(path) for path in parse(parser, arguments).checkpoints]
+    records = []
+    for path in paths:
+        saved, state = load_checkpoint(path)
+        set_config_defaults(parser, saved)
+        namespace = parse(parser, arguments)
+        config = build_config(parser, namespace)
+        evaluation = evaluate(config, state["params"])
+        records.append(_record(path, state["iteration"], config, evaluation))
+        print(_table(f"{path}, meta-iteration {state['iteration']}", records[-1]))
+    if len(records) > 1:
+        print(_table_over_runs(records))
+    if namespace.json is not None:
+        _write_json(namespace.json, records)
+    return 0
+
+
+def checkpoint_file(path: Path) -> Path:
+    """Returns the best checkpoint of a run folder, or the path itself."""
+    return best_checkpoint(path) if path.is_dir() else path
+
+
+def _record(path: Path, iteration: int, config: Config, evaluation: Evaluation) -> dict[str, Any]:
+    return {
+        "mamlrl_version": __version__,
+        "checkpoint": str(path),
+        "iteration": iteration,
+        "seed": config.seed,
+        "env": config.env.id,
+        "sampling_unit": config.sampling.unit,
+        "episodes_per_task": config.evaluation.episodes_per_task,
+        "evaluation_seed": config.evaluation.seed,
+        "step_sizes": evaluation.step_sizes,
+        "tasks": evaluation.tasks.tolist(),
+        "steps": evaluation.summary(),
+    }
+
+
+def _table(title: str, record: dict[str, Any]) -> str:
+    lines = [
+        f"{title}; {len(record['tasks'])} tasks x {record['episodes_per_task']} {record['sampling_unit']}, "
+        "mean return and 95% interval over tasks"
+    ]
+    lines += [f"  step {row['step']}: {row['mean']:9.2f} +- {row['interval_95']:.2f}" for row in record["steps"]]
+    return "\n".join(lines)
+
+
+def _table_over_runs(records: list[dict[str, Any]]) -> str:
+    lines = [f"all {len(records)} checkpoints, mean return and 95% interval over checkpoints"]
+    for rows in zip(*(record["steps"] for record in records), strict=True):
+        mean, half_width = mean_interval([row["mean"] for row in rows])
+        lines.append(f"  step {rows[0]['step']}: {mean:9.2f} +- {half_width:.2f}")
+    return "\n".join(lines)
+
+
+def _write_json(path: Path, records: list[dict[str, Any]]) -> None:
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(json.dumps(records, indent=1) + "\n")
+    except OSError as error:
+        raise UserError(f"cannot write {path}: {error}") from None
+
+
+if __name__ == "__main__":
+    sys.exit(run_program(run))

@@ -1,0 +1,59 @@
+"""The command `mamlrl`: one console command, a subcommand for each program."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Sequence
+from importlib import import_module
+
+from mamlrl import __version__
+from mamlrl.errors import UserError
+
+PROGRAMS = {
+    "train": "meta-train a policy",
+    "evaluate": "adapt meta-trained policies to held-out tasks and report their returns",
+    "plot": "draw learning curves, adaptation curves and 2D navigation paths",
+    "benchmark": "time the phases of a meta-iteration",
+}
+
+
+def main() -> int:
+    """Runs the subcommand that the command line names; returns the exit status."""
+    arguments = sys.argv[1:]
+    if arguments[:1] == ["--version"]:
+        print(__version__)
+        return 0
+    if arguments[:1] in (["-h"], ["--help"]):
+        print(_usage())
+        return 0
+    if not arguments or arguments[0] not in PROGRAMS:
+        given = f"no program named {arguments[0]}" if arguments else "which program?"
+        print(f"mamlrl: {given}; there are: {', '.join(PROGRAMS)}", file=sys.stderr)
+        return 2
+    program = import_module(f"mamlrl.scripts.{arguments[0]}")
+    return run_program(program.run, arguments[1:])
+
+
+def run_program(program: Callable[[Sequence[str]], int], arguments: Sequence[str] | None = None) -> int:
+    """Runs a program; input that it cannot use becomes one line on stderr and status 2.
+
+    Args:
+        program: Takes command-line arguments and returns an exit status.
+        arguments: The arguments; those of the process by default.
+    """
+    try:
+        return program(sys.argv[1:] if arguments is None else arguments)
+    except UserError as error:
+        print(f"mamlrl: {error}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        return 130
+
+
+def _usage() -> str:
+    lines = [f"  {name:<10} {purpose}" for name, purpose in PROGRAMS.items()]
+    return "usage: mamlrl PROGRAM [OPTIONS]\n\nprograms (each has --help):\n" + "\n".join(lines)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

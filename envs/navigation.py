@@ -72,7 +72,7 @@ class Navigation2DVectorEnv(TaskVectorEnv):
         offsets = self._positions - self.tasks
         squared = np.square(offsets).sum(axis=1)
         rewards = -squared if self.distance == "squared" else -np.sqrt(squared)
-        return rewards, (np.abs(offsets) < GOAL_RADIUS).all(axis=1)
+        return rewards, np.all(np.abs(offsets) < GOAL_RADIUS, axis=1)
 
     def _observe(self) -> NDArray[np.float64]:
         return self._positions.copy()

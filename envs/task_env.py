@@ -223,7 +223,7 @@ class SingleTaskEnv(gymnasium.Env[Any, Any]):
         observations, rewards, terminated, truncated, info = self.vector_env.step(np.asarray(action)[None])
         return observations[0], float(rewards[0]), bool(terminated[0]), bool(truncated[0]), info
 
-    def render(self) -> Frame | None:  # type: ignore[override]
+    def render(self) -> Frame | None:
         """Draws the environment, shape (height, width, 3)."""
         frames = self.vector_env.render()
         return None if frames is None else frames[0]

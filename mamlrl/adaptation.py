@@ -9,6 +9,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import ClassVar
 
 from torch import Tensor
 
@@ -65,6 +66,7 @@ class Estimator(ABC):
     """
 
     step_sizes: tuple[float, ...]
+    exact: ClassVar[bool]  # whether `linearize` gives the true Jacobian of `adapt`
 
     def adapt(self, params: Tensor, num_tasks: int, source: LossSource) -> Adaptation:
         """Adapts to every task: phi <- phi - step_size grad L(phi), from phi = theta.
@@ -96,6 +98,8 @@ class Maml(Estimator):
     symmetric, so the transpose is the product in reverse order.
     """
 
+    exact = True
+
     def linearize(self, adaptation: Adaptation, fraction: float = 1.0) -> Jacobian:
         """Builds the graphs of all inner gradients."""
         hessians = [
@@ -107,6 +111,8 @@ class Maml(Estimator):
 
 class FirstOrderMaml(Estimator):
     """First-order MAML (Finn et al. 2017, section 5.2): the same adaptation, J = I."""
+
+    exact = False
 
     def linearize(self, adaptation: Adaptation, fraction: float = 1.0) -> Jacobian:
         """Returns the identity, whatever the adaptation."""

@@ -65,7 +65,9 @@ def load_checkpoint(path: Path, device: str = "cpu") -> tuple[Config, dict[str, 
     try:
         content = torch.load(path, map_location=device, weights_only=True)
     except pickle.UnpicklingError:
-        raise UserError(f"{path} is not a mamlrl checkpoint: it holds objects other than tensors and numbers") from None
+        raise UserError(
+            f"{path} is not a mamlrl checkpoint: it holds objects other than tensors and numbers"
+        ) from None
     except (OSError, RuntimeError, EOFError, ValueError, KeyError) as error:
         reason = str(error).splitlines()[0] if str(error) else "the file is empty"
         raise UserError(f"{path} is not a checkpoint or is damaged: {reason}") from None

@@ -15,8 +15,12 @@ from jsonargparse.typing import restricted_number_type
 from mamlrl.errors import UserError
 
 if TYPE_CHECKING:
-    PositiveInt = NonNegativeInt = int
-    PositiveFinite = NonNegativeFinite = ClosedUnitInterval = PositiveFraction = float
+    PositiveInt = int
+    NonNegativeInt = int
+    PositiveFinite = float
+    NonNegativeFinite = float
+    ClosedUnitInterval = float
+    PositiveFraction = float
 else:
     FINITE = ("<", float("inf"))
     from jsonargparse.typing import ClosedUnitInterval, NonNegativeInt, PositiveInt
@@ -196,7 +200,9 @@ def config_path(source: str) -> str:
     if source in config_names():
         return str(resources.files("mamlrl.configs").joinpath(f"{source}.yaml"))
     if not Path(source).is_file():
-        raise ValueError(f"no config named {source}, nor a file; the shipped configs are: {', '.join(config_names())}")
+        raise ValueError(
+            f"no config named {source}, nor a file; the shipped configs are: {', '.join(config_names())}"
+        )
     return source
 
 
@@ -206,7 +212,7 @@ class ConfigByNameOrPath(ActionConfigFile):
     def __call__(self, parser: Any, cfg: Any, values: Any, option_string: str | None = None) -> None:
         """Applies the config, as `ActionConfigFile` does."""
         try:
-            super().__call__(parser, cfg, config_path(values), option_string)
+            super().__call__(parser, cfg, config_path(values), option_string)  # type: ignore[no-untyped-call]
         except (ArgumentError, TypeError, ValueError) as error:
             raise ValueError(f"config {values}: {error}") from None
 

@@ -26,6 +26,9 @@ class MetaLearner:
         config: The experiment.
 
     Attributes:
+        env: Vector environment over the tasks and episodes of a meta-batch.
+        policy: The policy.
+        estimator: The rule of the inner loop.
         params: Meta-parameters, shape (P,).
         iteration: Meta-iterations done.
         env_steps: Environment steps taken.
@@ -40,11 +43,12 @@ class MetaLearner:
         self.device = make_device(config.device)
         self.rng = np.random.default_rng(config.seed)
         self.generator = torch.Generator(self.device).manual_seed(config.seed)
-        env = make_task_env(config.env, config.meta_batch_size * config.sampling.episodes_per_task)
-        self.policy = make_policy(env.single_observation_space, env.single_action_space, config.policy)
+        num_envs = config.meta_batch_size * config.sampling.episodes_per_task
+        self.env = make_task_env(config.env, num_envs)
+        self.policy = make_policy(self.env.single_observation_space, self.env.single_action_space, config.policy)
         self.estimator = make_estimator(config.adaptation)
         self._inner_loop = InnerLoop(
-            env, self.policy, config.meta_batch_size, config.sampling, config.advantages, self.device
+            self.env, self.policy, config.meta_batch_size, config.sampling, config.advantages, self.device
         )
         self.params = self.policy.init(self.generator)
         self.iteration = 0
@@ -61,16 +65,33 @@ class MetaLearner:
             NonFiniteError: If the environment returns a number that is not finite.
         """
         timer = PhaseTimer(self.device)
-        tasks = self._inner_loop.env.sample_tasks(self.rng, self.config.meta_batch_size)
+        adapted = self.collect(timer)
+        gradient_norm, direction, step = self._improve(self.objective(adapted), timer)
+        self.params = step.params
+        self.iteration += 1
+        self.env_steps += sum(rollouts.transitions for rollouts in adapted.rollouts)
+        return {
+            "iteration": self.iteration,
+            "env_steps": self.env_steps,
+            **self._inner_metrics(adapted),
+            **_outer_metrics(gradient_norm, direction, step),
+            **{f"seconds/{phase}": seconds for phase, seconds in timer.seconds.items()},
+        }
+
+    def collect(self, timer: PhaseTimer) -> AdaptedTasks:
+        """Samples tasks, adapts to them, and rolls the adapted policies out."""
+        tasks = self.env.sample_tasks(self.rng, self.config.meta_batch_size)
         try:
-            adapted = self._inner_loop.run(
-                self.estimator, self.params, tasks, self.rng, self.generator, timer
-            )
+            return self._inner_loop.run(self.estimator, self.params, tasks, self.rng, self.generator, timer)
         except NonFiniteError as error:
-            raise NonFiniteError(f"iteration {self.iteration}: {error}") from None
-        objective = MetaObjective(
-            self.estimator, self.policy, adapted.adaptation, adapted.processed[-1].batch
-        )
+            raise NonFiniteError(f"iteration {self.iteration + 1}: {error}") from None
+
+    def objective(self, adapted: AdaptedTasks) -> MetaObjective:
+        """The objective of the outer step that follows `collect`."""
+        return MetaObjective(self.estimator, self.policy, adapted.adaptation, adapted.processed[-1].batch)
+
+    def _improve(self, objective: MetaObjective, timer: PhaseTimer) -> tuple[float, Direction, LineSearchResult]:
+        """Takes the trust-region step."""
         settings = self.config.trust_region
         with timer.phase("gradient"):
             gradient = objective.gradient()
@@ -79,16 +100,7 @@ class MetaLearner:
             direction = search_direction(gradient, curvature, settings)
         with timer.phase("line_search"):
             step = line_search(self.params, direction.vector, objective.evaluate, settings)
-        self.params = step.params
-        self.iteration += 1
-        self.env_steps += sum(rollouts.transitions for rollouts in adapted.rollouts)
-        return {
-            "iteration": self.iteration,
-            "env_steps": self.env_steps,
-            **self._inner_metrics(adapted),
-            **_outer_metrics(float(gradient.norm()), direction, step),
-            **{f"seconds/{phase}": seconds for phase, seconds in timer.seconds.items()},
-        }
+        return float(gradient.norm()), direction, step
 
     def _inner_metrics(self, adapted: AdaptedTasks) -> Metrics:
         """Metrics of acting and adapting; the last step's rollouts are those of the adapted policies."""

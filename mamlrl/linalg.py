@@ -38,8 +38,7 @@ class HessianProduct:
     def __call__(self, vectors: Tensor) -> Tensor:
         """Multiplies the vector of each task, shape (task, P), by its Hessian."""
         products = [
-            network.hvp(vectors[block], deltas, output_hvp)
-            for block, network, deltas, output_hvp in self._blocks
+            network.hvp(vectors[block], deltas, output_hvp) for block, network, deltas, output_hvp in self._blocks
         ]
         return torch.cat(products)
 
@@ -91,7 +90,7 @@ def _differentiate(losses: TaskLosses, params: Tensor) -> tuple[MlpLinearization
 
 
 def _output_hvp(outputs: Tensor, gradient: Tensor) -> Callable[[Tensor], Tensor]:
-    """Multiplies by the Hessian in the outputs: it is symmetric, so a reverse pass through the gradient does it."""
+    """Multiplies by the Hessian in the outputs, which is symmetric, by a reverse pass through the gradient."""
     return lambda tangents: torch.autograd.grad(gradient, outputs, tangents, retain_graph=True)[0]
 
 

@@ -42,7 +42,9 @@ class MlpLinearization:
         head = torch.baddbmm(layers[-1][1], self._hidden[-1], layers[-1][0])
         floored = policy.floor(log_std)
         self.outputs = policy.join(head, floored)
-        self._log_std_slope = None if log_std is None else (log_std == floored).to(head.dtype)
+        self._log_std_slope = None
+        if log_std is not None and floored is not None:
+            self._log_std_slope = log_std.eq(floored).to(head.dtype)
         # derivative of the activation, which relu and tanh have as a function of their own value
         is_relu = policy.activation == "relu"
         self._slopes = [(h > 0).to(h.dtype) if is_relu else 1 - h.square() for h in self._hidden[1:]]
@@ -105,7 +107,7 @@ class MlpLinearization:
                 tangent.baddbmm_(hidden_tangents[-1], self._weights[index])
             if index < len(layers) - 1:
                 hidden_tangents.append(tangent.mul_(self._slopes[index]))
-        if log_std is not None:
+        if log_std is not None and self._log_std_slope is not None:
             log_std = log_std * self._log_std_slope
         return self._policy.join(tangent, log_std), hidden_tangents
 

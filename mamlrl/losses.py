@@ -11,7 +11,6 @@ from mamlrl.advantages import Batch
 from mamlrl.distributions import Distribution
 from mamlrl.policies import MlpPolicy
 
-
 OutputLoss = Callable[[Tensor, Batch], Tensor]  # (outputs, batch) -> one value a task
 
 

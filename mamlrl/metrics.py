@@ -27,16 +27,11 @@ class MetricsWriter:
 
     def __init__(self, folder: Path, iteration: int) -> None:
         self._path = folder / "metrics.csv"
-        kept = [row for row in read_metrics(self._path) if row["iteration"] <= iteration] if iteration else []
-        temporary = self._path.with_suffix(".csv.tmp")
-        with open(temporary, "w", newline="") as file:
-            _write_rows(file, kept, header=True)
-        os.replace(temporary, self._path)
+        _drop_rows_after(self._path, iteration)
         shutil.rmtree(folder / "tensorboard", ignore_errors=True)
         self._events = SummaryWriter(str(folder / "tensorboard"))
-        for row in kept:
+        for row in read_metrics(self._path):
             self._add_events(row)
-        self._header = not kept
 
     def write(self, metrics: Metrics) -> None:
         """Appends the metrics of one iteration.
@@ -46,12 +41,14 @@ class MetricsWriter:
         """
         try:
             with open(self._path, "a", newline="") as file:
-                _write_rows(file, [metrics], header=self._header)
+                writer = csv.DictWriter(file, fieldnames=list(metrics))
+                if file.tell() == 0:
+                    writer.writeheader()
+                writer.writerow(metrics)
                 file.flush()
                 os.fsync(file.fileno())
         except OSError as error:
             raise UserError(f"cannot write metrics {self._path}: {error}; the last checkpoint is kept") from None
-        self._header = False
         self._add_events(metrics)
 
     def close(self) -> None:
@@ -71,20 +68,22 @@ def read_metrics(path: Path) -> list[Metrics]:
         UserError: If there is no such file or it is not a metrics CSV.
     """
     try:
-        with open(path, newline="") as file:
-            complete = [line for line in file if line.endswith("\n")]
-        rows = list(csv.DictReader(complete))
-        return [{name: float(value) for name, value in row.items()} for row in rows]
+        return [{name: float(value) for name, value in row.items()} for row in csv.DictReader(_whole_lines(path))]
     except FileNotFoundError:
         raise UserError(f"no metrics at {path}") from None
     except (OSError, ValueError, TypeError) as error:
         raise UserError(f"{path} is not a metrics CSV: {error}") from None
 
 
-def _write_rows(file: object, rows: list[Metrics], header: bool) -> None:
-    if not rows:
-        return
-    writer = csv.DictWriter(file, fieldnames=list(rows[0]))  # type: ignore[arg-type]
-    if header:
-        writer.writeheader()
-    writer.writerows(rows)
+def _whole_lines(path: Path) -> list[str]:
+    with open(path, newline="") as file:
+        return [line for line in file if line.endswith("\n")]
+
+
+def _drop_rows_after(path: Path, iteration: int) -> None:
+    """Keeps the header and the rows up to an iteration to the letter; the first column is the iteration."""
+    lines = _whole_lines(path) if path.exists() and iteration else []
+    kept = lines[:1] + [line for line in lines[1:] if int(line.split(",", 1)[0]) <= iteration]
+    temporary = path.with_name(path.name + ".tmp")
+    temporary.write_text("".join(kept), newline="")
+    os.replace(temporary, path)

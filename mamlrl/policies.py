@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import pairwise
 from math import log, prod
 from typing import Any, Literal
 
@@ -15,6 +16,7 @@ from mamlrl.config import PolicyConfig
 from mamlrl.distributions import Categorical, DiagonalGaussian, Distribution
 from mamlrl.errors import UserError
 from mamlrl.linearization import MlpLinearization
+
 
 @dataclass(frozen=True)
 class MlpPolicy:
@@ -46,7 +48,7 @@ class MlpPolicy:
         head = self.distribution.head_size
         sizes = [self.observation_size, *self.hidden_sizes, head]
         shapes: dict[str, tuple[int, ...]] = {}
-        for layer, (inputs, outputs) in enumerate(zip(sizes[:-1], sizes[1:], strict=True)):
+        for layer, (inputs, outputs) in enumerate(pairwise(sizes)):
             shapes[f"layer{layer}.weight"] = (inputs, outputs)
             shapes[f"layer{layer}.bias"] = (1, outputs)
         if self.distribution.output_size > head:
@@ -164,7 +166,9 @@ def make_policy(
     elif isinstance(action_space, Discrete) and action_space.start == 0:
         distribution = Categorical(int(action_space.n))
     else:
-        raise UserError(f"the policy needs a Box action space with one axis or Discrete from 0, not {action_space}")
+        raise UserError(
+            f"the policy needs a Box action space with one axis or Discrete from 0, not {action_space}"
+        )
     return MlpPolicy(
         observation_space.shape[0],
         distribution,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, fields
+from typing import Any
 
 import numpy as np
 import torch
@@ -106,8 +107,8 @@ class Sampler:
         for time in range(horizon):
             observations[time] = observation
             mask[time] = running
-            features = torch.as_tensor(observation, dtype=params.dtype, device=self.device).unflatten(0, shape)
-            outputs.append(policy(params, features))
+            features = torch.as_tensor(observation, dtype=params.dtype, device=self.device)
+            outputs.append(policy(params, features.unflatten(0, shape)))
             actions.append(policy.distribution.sample(outputs[-1], generator))
             observation, rewards[time], terminated, truncated, _ = env.step(self._to_env(actions[-1]))
             running = running & ~(terminated | truncated)
@@ -129,16 +130,15 @@ class Sampler:
             outputs=torch.stack(outputs, dim=2),
         )
 
-    def _to_env(self, actions: Tensor) -> NDArray[np.generic]:
+    def _to_env(self, actions: Tensor) -> NDArray[Any]:
         """Turns the policy's actions into the environment's, shape (num_envs, ...)."""
-        array: NDArray[np.generic] = actions.flatten(0, 1).cpu().numpy()
+        array: NDArray[Any] = actions.flatten(0, 1).cpu().numpy()
         space = self.env.single_action_space
-        if isinstance(space, Box):
-            array = array.astype(np.float64)
-            if self.config.rescale_actions:
-                array = space.low + (array + 1) / 2 * (space.high - space.low)
-            array = np.clip(array, space.low, space.high)
-        return array
+        if not isinstance(space, Box):
+            return array
+        if self.config.rescale_actions and space.is_bounded():
+            array = space.low + (array.astype(np.float64) + 1) / 2 * (space.high - space.low)
+        return np.clip(array, space.low, space.high)
 
     def _check_finite(self, what: str, values: NDArray[np.float64], mask: NDArray[np.bool_]) -> None:
         finite = np.isfinite(values).reshape(*mask.shape, -1).all(axis=-1) | ~mask

@@ -95,10 +95,11 @@ def _describe(metrics: Metrics) -> str:
 
 
 def _check_same_experiment(saved: Config, config: Config) -> None:
-    for item in fields(Config):
-        if item.name not in MAY_CHANGE_ON_RESUME and getattr(saved, item.name) != getattr(config, item.name):
+    for name in sorted({item.name for item in fields(Config)} - set(MAY_CHANGE_ON_RESUME)):
+        before, now = getattr(saved, name), getattr(config, name)
+        if before != now:
             raise UserError(
-                f"{item.name}: the run to resume has {getattr(saved, item.name)}, not {getattr(config, item.name)}; "
+                f"{name}: the run to resume has {before}, not {now}; "
                 f"only {', '.join(MAY_CHANGE_ON_RESUME)} may change on --resume"
             )
 

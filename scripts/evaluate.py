@@ -21,7 +21,10 @@ def run(arguments: Sequence[str]) -> int:
     """Evaluates every checkpoint on the command line; returns the exit status."""
     parser = config_parser(prog="mamlrl evaluate", description="Adapt meta-trained policies to held-out tasks.")
     parser.add_argument(
-        "checkpoints", nargs="+", type=Path, help="Checkpoints, or run folders, whose best checkpoint is taken."
+        "checkpoints",
+        nargs="+",
+        type=Path,
+        help="Checkpoints, or run folders, whose best checkpoint is taken.",
     )
     parser.add_argument("--json", type=Path, help="File to write everything to.")
     paths = [checkpoint_file(path) for path in parse(parser, arguments).checkpoints]

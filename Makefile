@@ -1,0 +1,46 @@
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+DEMO := demo
+
+.PHONY: demo test test-slow format clean
+
+$(BIN)/python:
+	$(PYTHON) -m venv $(VENV)
+
+SOURCES := setup.cfg pyproject.toml constraints.txt $(wildcard mamlrl/*.py envs/*.py configs/* scripts/*.py)
+INSTALL := rm -rf build && $(BIN)/python -m pip install --quiet --constraint constraints.txt
+
+$(VENV)/installed: $(SOURCES) | $(BIN)/python
+	$(INSTALL) .
+	touch $@
+
+$(VENV)/installed-test: $(SOURCES) | $(BIN)/python
+	$(INSTALL) '.[test]'
+	touch $@
+
+# Meta-train 2D navigation, adapt to held-out tasks, draw the figures. Interrupted, it goes on where it was.
+demo: $(VENV)/installed
+	@test -e $(DEMO)/run/checkpoints/latest.pt && resume=--resume; \
+	$(BIN)/mamlrl train --config navigation2d --iterations $(or $(ITERATIONS),100) --output $(DEMO)/run $$resume
+	$(BIN)/mamlrl evaluate $(DEMO)/run --json $(DEMO)/evaluation.json
+	$(BIN)/mamlrl plot curves $(DEMO)/run --output $(DEMO)/learning_curve.png
+	$(BIN)/mamlrl plot adaptation $(DEMO)/evaluation.json --output $(DEMO)/adaptation.png
+	$(BIN)/mamlrl plot paths $(DEMO)/run --output $(DEMO)/paths.png
+
+test: $(VENV)/installed-test
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	cd tests && ../$(BIN)/mypy --config-file ../setup.cfg  # from here, the package is the installed one
+	$(BIN)/pytest -q -n 2 -m 'not slow'
+
+# Statistical checks that train policies; minutes to hours.
+test-slow: $(VENV)/installed-test
+	$(BIN)/pytest -q -m slow
+
+format: $(VENV)/installed-test
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+clean:
+	rm -rf $(VENV) $(DEMO) build dist *.egg-info

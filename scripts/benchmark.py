@@ -1,0 +1,97 @@
+"""Times the phases of a meta-iteration against their floors: `mamlrl benchmark --config navigation2d`."""
+
+from __future__ import annotations
+
+import resource
+import sys
+from collections.abc import Callable, Sequence
+from statistics import median
+from time import perf_counter
+
+import torch
+
+from mamlrl.config import PositiveInt, build_config, config_parser, parse
+from mamlrl.learner import MetaLearner
+from mamlrl.scripts.main import run_program
+from mamlrl.timing import PhaseTimer
+
+
+def run(arguments: Sequence[str]) -> int:
+    """Benchmarks the experiment that the command line names; returns the exit status."""
+    parser = config_parser(prog="mamlrl benchmark", description="Time the phases of a meta-iteration.")
+    parser.add_argument("--repeats", type=PositiveInt, default=5, help="Measurements to take the median of.")
+    namespace = parse(parser, arguments)
+    learner = MetaLearner(build_config(parser, namespace))
+    config = learner.config
+    print(
+        f"{config.env.id}: {config.meta_batch_size} tasks x {config.sampling.episodes_per_task} episodes x "
+        f"{learner.env.horizon} steps, {config.adaptation.steps} inner steps, {learner.policy.num_parameters} "
+        f"parameters, {config.device}, {torch.get_num_threads()} threads; medians of {namespace.repeats}"
+    )
+    _print_phases(learner, namespace.repeats)
+    _print_sampling(learner, namespace.repeats)
+    _print_products(learner, namespace.repeats)
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
+    print(f"{'peak memory':<34}{peak:9.2f} GiB")
+    return 0
+
+
+def _print_phases(learner: MetaLearner, repeats: int) -> None:
+    """Whole meta-iterations, after one to warm up."""
+    learner.iterate()
+    rows = [learner.iterate() for _ in range(repeats)]
+    phases = [name for name in rows[0] if name.startswith("seconds/")]
+    for name in phases:
+        print(f"{name.removeprefix('seconds/'):<34}{median(row[name] for row in rows):9.3f} s")
+    print(f"{'meta-iteration':<34}{median(sum(row[name] for name in phases) for row in rows):9.3f} s")
+
+
+def _print_sampling(learner: MetaLearner, repeats: int) -> None:
+    """Sampling against the environment alone, stepped with given actions."""
+    env = learner.env
+    env.action_space.seed(0)
+    actions = env.action_space.sample()
+    sampled, bare = [], []
+    for _ in range(repeats):
+        timer = PhaseTimer(learner.device)
+        adapted = learner.collect(timer)
+        transitions = sum(rollouts.transitions for rollouts in adapted.rollouts)
+        sampled.append(transitions / timer.seconds["sampling"])
+        env.reset(seed=0)
+        start = perf_counter()
+        for _ in range(env.horizon):
+            env.step(actions)
+        bare.append(env.num_envs * env.horizon / (perf_counter() - start))
+    print(f"{'sampling, environment steps':<34}{median(sampled):9.0f} / s")
+    print(f"{'environment alone':<34}{median(bare):9.0f} / s")
+    ratio = median(s / b for s, b in zip(sampled, bare, strict=True))
+    print(f"{'sampling / environment alone':<34}{ratio:9.2f}")
+
+
+def _print_products(learner: MetaLearner, repeats: int) -> None:
+    """Curvature products and the whole outer step, in plain forward passes over the same states."""
+    adapted = learner.collect(PhaseTimer(learner.device))
+    objective = learner.objective(adapted)
+    batch, params = adapted.processed[-1].batch, adapted.adaptation.params
+    curvature = objective.curvature(learner.config.trust_region.curvature_fraction)
+    vector = torch.ones_like(learner.params)
+    forward, product = [], []
+    for _ in range(2 + 4 * repeats):
+        forward.append(_seconds(lambda: learner.policy(params, batch.observations), learner.device))
+        product.append(_seconds(lambda: curvature(vector), learner.device))
+    forward, product = forward[2:], product[2:]
+    print(f"{'forward pass of the policy':<34}{1e3 * median(forward):9.1f} ms")
+    print(f"{'curvature product':<34}{1e3 * median(product):9.1f} ms")
+    ratio = median(p / f for p, f in zip(product, forward, strict=True))
+    print(f"{'curvature product / forward pass':<34}{ratio:9.2f}")
+
+
+def _seconds(work: Callable[[], object], device: torch.device) -> float:
+    timer = PhaseTimer(device)
+    with timer.phase("work"):
+        work()
+    return timer.seconds["work"]
+
+
+if __name__ == "__main__":
+    sys.exit(run_program(run))

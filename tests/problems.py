@@ -1,0 +1,50 @@
+"""Small random problems in float64 that several tests share."""
+
+import torch
+
+from mamlrl.advantages import Batch
+from mamlrl.distributions import Categorical, DiagonalGaussian
+from mamlrl.losses import TaskLosses, reinforce
+from mamlrl.policies import MlpPolicy
+
+OBSERVATION_SIZE = 3
+
+
+def make_policy(discrete=False, activation="tanh", **kwargs):
+    distribution = Categorical(4) if discrete else DiagonalGaussian(2)
+    return MlpPolicy(OBSERVATION_SIZE, distribution, (5, 4), activation, **kwargs)
+
+
+def make_params(policy, seed=0, tasks=None):
+    generator = torch.Generator().manual_seed(seed)
+    params = policy.init(generator, torch.float64)
+    shape = params.shape if tasks is None else (tasks, *params.shape)
+    return params + 0.3 * torch.randn(shape, generator=generator, dtype=torch.float64)
+
+
+def make_batch(policy, params, seed=0, tasks=3, samples=20):
+    """A batch as if sampled by parameters of each task, the last samples of the first task being padding."""
+    generator = torch.Generator().manual_seed(seed)
+    observations = torch.randn(tasks, samples, OBSERVATION_SIZE, generator=generator, dtype=torch.float64)
+    outputs = policy(params.expand(tasks, -1), observations)
+    weights = torch.rand(tasks, samples, generator=generator, dtype=torch.float64)
+    weights[0, -5:] = 0
+    return Batch(
+        observations=observations,
+        actions=policy.distribution.sample(outputs, generator),
+        advantages=torch.randn(tasks, samples, generator=generator, dtype=torch.float64),
+        outputs=outputs,
+        weights=weights / weights.sum(dim=1, keepdim=True),
+    )
+
+
+def make_inner_losses(policy, params, steps, seed=10):
+    """Inner losses of each step, on different data."""
+    return [
+        TaskLosses(policy, reinforce(policy.distribution), make_batch(policy, params, seed + step))
+        for step in range(steps)
+    ]
+
+
+def relative_error(value, expected):
+    return float((value - expected).norm() / expected.norm())

@@ -1,0 +1,226 @@
+import gymnasium
+import numpy as np
+import pytest
+from scipy import stats
+
+import mamlrl
+
+ENV_ID = "mamlrl/Navigation2D-v0"
+GREEN, BLACK, GREY = (0, 128, 0), (0, 0, 0), (211, 211, 211)
+
+
+def make_env(tasks, **kwargs):
+    tasks = np.asarray(tasks, dtype=np.float64)
+    env = gymnasium.make_vec(ENV_ID, num_envs=len(tasks), **kwargs)
+    env.set_tasks(tasks)
+    env.reset(seed=0)
+    return env
+
+
+def random_walk(num_envs, steps, scale=0.2, seed=0):
+    return np.random.default_rng(seed).normal(0, scale, (steps, num_envs, 2))
+
+
+def pixels(frame, colour):
+    """Mean (x, y) and extent of the pixels of a colour, in image coordinates."""
+    rows, columns = np.nonzero((frame == colour).all(axis=2))
+    return np.array([columns.mean(), rows.mean()]), (columns.min(), columns.max(), rows.min(), rows.max())
+
+
+def plane_to_pixel(frame, point, goal_range):
+    """Where a point belongs, judged by the grey square that spans the goals; y points upwards."""
+    _, (left, right, top, bottom) = pixels(frame, GREY)
+    fraction = (np.asarray(point) + goal_range) / (2 * goal_range)
+    return np.array([left + fraction[0] * (right - left), bottom - fraction[1] * (bottom - top)])
+
+
+def test_registration_comes_with_importing_the_package():
+    assert mamlrl.__version__
+    assert ENV_ID in gymnasium.registry
+
+
+def test_defaults_are_those_of_the_original_code():
+    env = gymnasium.make_vec(ENV_ID, num_envs=1)
+    assert (env.horizon, env.goal_range, env.distance) == (100, 0.5, "euclidean")
+    np.testing.assert_array_equal(env.single_action_space.low, [-0.1, -0.1])
+    np.testing.assert_array_equal(env.single_action_space.high, [0.1, 0.1])
+    np.testing.assert_array_equal(env.task_space.low, [-0.5, -0.5])
+    np.testing.assert_array_equal(env.task_space.high, [0.5, 0.5])
+
+
+def test_episodes_start_at_the_origin():
+    env = make_env([[0.3, 0.2], [-0.1, 0.4]])
+    env.step(random_walk(2, 1)[0])
+    observations, _ = env.reset(seed=1)
+    np.testing.assert_array_equal(observations, np.zeros((2, 2)))
+
+
+def test_position_is_the_sum_of_clipped_actions():
+    env = make_env(np.full((4, 2), 0.5))
+    actions = random_walk(4, 30)
+    assert (np.abs(actions) > 0.1).any()
+    observations = [env.step(action)[0] for action in actions]
+    np.testing.assert_allclose(observations, np.clip(actions, -0.1, 0.1).cumsum(axis=0), rtol=0, atol=1e-12)
+
+
+@pytest.mark.parametrize("action", [[7, -7], [np.inf, -np.inf]])
+def test_large_actions_move_a_tenth_along_each_axis(action):
+    env = make_env([[0.5, 0.5]])
+    observations, *_ = env.step(np.array([action]))
+    np.testing.assert_array_equal(observations, [[0.1, -0.1]])
+
+
+@pytest.mark.parametrize(
+    ("distance", "cost"),
+    [
+        ("euclidean", lambda offsets: np.linalg.norm(offsets, axis=-1)),
+        ("squared", lambda offsets: np.linalg.norm(offsets, axis=-1) ** 2),
+    ],
+)
+def test_reward_is_minus_the_distance_after_the_step(distance, cost):
+    goals = np.random.default_rng(1).uniform(-0.5, 0.5, (5, 2))
+    env = make_env(goals, distance=distance)
+    actions = random_walk(5, 20)
+    rewards = np.array([env.step(action)[1] for action in actions])
+    positions = np.clip(actions, -0.1, 0.1).cumsum(axis=0)
+    np.testing.assert_allclose(rewards, -cost(positions - goals), rtol=0, atol=1e-12)
+
+
+@pytest.mark.parametrize(
+    ("offset", "ends"),
+    [
+        ((0.0, 0.0), True),
+        ((0.0099, -0.0099), True),
+        ((-0.0099, 0.0099), True),
+        ((0.0101, 0.0), False),
+        ((0.0, -0.0101), False),
+        ((0.0101, 0.0101), False),
+        ((-0.0101, 0.0099), False),
+    ],
+)
+def test_episode_terminates_only_when_both_coordinates_are_within_a_hundredth(offset, ends):
+    goal = np.array([0.05, -0.03])
+    env = make_env([goal])
+    _, _, terminated, truncated, _ = env.step(goal[None] + offset)
+    assert terminated[0] == ends
+    assert not truncated[0]
+
+
+def test_exactly_a_hundredth_away_is_not_there_yet():
+    env = make_env([[0.01, 0.0]])
+    *_, terminated, _, _ = env.step(np.zeros((1, 2)))
+    assert not terminated[0]
+
+
+def test_the_step_that_arrives_is_rewarded_and_the_last():
+    env = make_env([[0.1, 0.0], [0.3, 0.0]], horizon=5)
+    move = np.array([[0.095, 0.0], [0.095, 0.0]])
+    _, rewards, terminated, _, _ = env.step(move)
+    np.testing.assert_allclose(rewards, [-0.005, -0.205])
+    np.testing.assert_array_equal(terminated, [True, False])
+    observations, rewards, terminated, truncated, _ = env.step(move)
+    np.testing.assert_allclose(observations, [[0.095, 0.0], [0.19, 0.0]])
+    np.testing.assert_allclose(rewards, [0.0, -0.11])
+    np.testing.assert_array_equal(terminated, [True, False])
+    assert not truncated.any()
+
+
+def test_all_flags_equal_the_formula_along_random_walks():
+    goals = np.random.default_rng(1).uniform(-0.05, 0.05, (50, 2))
+    env = make_env(goals, goal_range=0.05, horizon=40)
+    actions = random_walk(50, 40, scale=0.02)
+    steps = [env.step(action)[:4] for action in actions]
+    _, _, terminated, truncated = (np.array(parts) for parts in zip(*steps, strict=True))
+    positions = np.clip(actions, -0.1, 0.1).cumsum(axis=0)
+    arrived = np.logical_or.accumulate((np.abs(positions - goals) < 0.01).all(axis=2), axis=0)
+    assert 5 < arrived[-1].sum() < 45
+    np.testing.assert_array_equal(terminated, arrived)
+    np.testing.assert_array_equal(truncated[-1], ~arrived[-2])
+    assert not truncated[:-1].any()
+
+
+def test_truncation_comes_at_the_horizon():
+    env = make_env([[0.5, 0.5]], horizon=7)
+    truncated = [bool(env.step(np.zeros((1, 2)))[3][0]) for _ in range(7)]
+    assert truncated == [False] * 6 + [True]
+
+
+@pytest.mark.parametrize("horizon", [1, 10, 20, 100, 200])
+def test_the_farthest_position_lies_in_the_observation_space(horizon):
+    env = make_env([[0.5, 0.5], [-0.5, -0.5]], horizon=horizon)
+    direction = np.array([[-1.0, 1.0], [1.0, -1.0]])
+    for _ in range(horizon):
+        observations, *_ = env.step(direction)
+        assert env.observation_space.contains(observations)
+    assert np.abs(observations).min() == pytest.approx(0.1 * horizon)
+
+
+@pytest.mark.parametrize("goal_range", [0.5, 2.0])
+def test_goals_are_uniform_on_the_square(goal_range):
+    env = gymnasium.make_vec(ENV_ID, num_envs=1, goal_range=goal_range)
+    goals = env.sample_tasks(np.random.default_rng(0), 20_000)
+    uniform = stats.uniform(-goal_range, 2 * goal_range)
+    for axis in range(2):
+        assert stats.kstest(goals[:, axis], uniform.cdf).pvalue > 0.01
+    assert stats.spearmanr(goals).pvalue > 0.01
+
+
+def test_goals_sampled_on_reset_are_uniform_too():
+    env = gymnasium.make_vec(ENV_ID, num_envs=20_000)
+    env.reset(seed=0)
+    for axis in range(2):
+        assert stats.kstest(env.tasks[:, axis], stats.uniform(-0.5, 1).cdf).pvalue > 0.01
+
+
+def test_mean_return_of_standing_still_fits_table_4():
+    goals = gymnasium.make_vec(ENV_ID, num_envs=1).sample_tasks(np.random.default_rng(0), 2000)
+    env = make_env(goals)
+    returns = sum(env.step(np.zeros((2000, 2)))[1] for _ in range(100))
+    # the mean distance to the centre of a unit square, (sqrt 2 + asinh 1) / 6 = 0.383
+    assert returns.mean() == pytest.approx(-100 * (np.sqrt(2) + np.arcsinh(1)) / 6, rel=0.02)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("goal_range", 0.0),
+        ("goal_range", -1.0),
+        ("goal_range", np.inf),
+        ("goal_range", np.nan),
+        ("distance", "manhattan"),
+        ("horizon", 0),
+        ("horizon", -5),
+        ("horizon", 2.5),
+        ("num_envs", 0),
+        ("render_mode", "hologram"),
+    ],
+)
+def test_unusable_arguments_are_refused_by_name(name, value):
+    make = type(gymnasium.make_vec(ENV_ID, num_envs=1))
+    with pytest.raises(ValueError, match=f"^{name} must"):
+        make(**{name: value})
+
+
+@pytest.mark.parametrize("goal_range", [0.5, 2.0])
+@pytest.mark.parametrize("fractions", [(0.6, 0.7), (-0.8, 0.4), (-0.5, -0.9), (0.3, -0.6)])
+def test_the_picture_shows_the_goal_where_it_is(goal_range, fractions):
+    goal = goal_range * np.array(fractions)
+    frame = make_env([goal], goal_range=goal_range, render_mode="rgb_array").render()[0]
+    centre, _ = pixels(frame, GREEN)
+    np.testing.assert_allclose(centre, plane_to_pixel(frame, goal, goal_range), atol=1.0)
+
+
+def test_the_picture_shows_the_agent_where_it_is():
+    env = make_env([[-0.5, -0.5]], render_mode="rgb_array")
+    for action in ([0.1, 0.0], [0.0, 0.1], [0.1, 0.1]):
+        observations, *_ = env.step(np.array([action]))
+        frame = env.render()[0]
+        centre, _ = pixels(frame, BLACK)
+        np.testing.assert_allclose(centre, plane_to_pixel(frame, observations[0], 0.5), atol=1.0)
+
+
+def test_each_sub_environment_draws_its_own_goal():
+    goals = [[0.4, 0.4], [-0.4, 0.4], [-0.4, -0.4]]
+    frames = make_env(goals, render_mode="rgb_array").render()
+    for frame, goal in zip(frames, goals, strict=True):
+        np.testing.assert_allclose(pixels(frame, GREEN)[0], plane_to_pixel(frame, goal, 0.5), atol=1.0)

@@ -9,7 +9,7 @@ from gymnasium.spaces import Box
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 
-from mamlrl.envs.task_env import Frame, SingleTaskEnv, TaskVectorEnv
+from mamlrl.envs.task_env import Frame, SingleTaskEnv, TaskVectorEnv, check_horizon
 
 MAX_STEP = 0.1  # largest displacement a step along each axis
 GOAL_RADIUS = 0.01  # an episode ends when both coordinates are this close to the goal
@@ -45,7 +45,8 @@ class Navigation2DVectorEnv(TaskVectorEnv):
             raise ValueError(f"goal_range must be positive and finite, got {goal_range}")
         if distance not in ("euclidean", "squared"):
             raise ValueError(f"distance must be 'euclidean' or 'squared', got {distance!r}")
-        reach = MAX_STEP * horizon
+        check_horizon(horizon)
+        reach = MAX_STEP * (horizon + 1)  # a step more than can be gone, for rounding
         super().__init__(
             num_envs,
             observation_space=Box(-reach, reach, (2,), np.float64),
@@ -68,7 +69,7 @@ class Navigation2DVectorEnv(TaskVectorEnv):
     def _advance(
         self, actions: NDArray[Any], running: NDArray[np.bool_]
     ) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
-        self._positions += np.clip(actions, -MAX_STEP, MAX_STEP) * running[:, None]
+        self._positions[running] += np.clip(actions[running], -MAX_STEP, MAX_STEP)
         offsets = self._positions - self.tasks
         squared = np.square(offsets).sum(axis=1)
         rewards = -squared if self.distance == "squared" else -np.sqrt(squared)

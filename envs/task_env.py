@@ -15,6 +15,12 @@ from numpy.typing import NDArray
 Frame = NDArray[np.uint8]
 
 
+def check_horizon(horizon: int) -> None:
+    """Raises a ValueError unless a horizon is a whole number of at least 1."""
+    if not isinstance(horizon, int) or horizon < 1:
+        raise ValueError(f"horizon must be a whole number of at least 1, got {horizon}")
+
+
 class TaskVectorEnv(VectorEnv[Any, Any, Any], ABC):
     """A vector environment whose sub-environments each solve one task of a family.
 
@@ -54,8 +60,7 @@ class TaskVectorEnv(VectorEnv[Any, Any, Any], ABC):
     ) -> None:
         if num_envs < 1:
             raise ValueError(f"num_envs must be at least 1, got {num_envs}")
-        if horizon < 1:
-            raise ValueError(f"horizon must be at least 1, got {horizon}")
+        check_horizon(horizon)
         if render_mode not in (None, *self.metadata["render_modes"]):
             raise ValueError(f"render_mode must be one of {self.metadata['render_modes']}, got {render_mode!r}")
         self.num_envs = num_envs

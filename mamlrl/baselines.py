@@ -41,7 +41,7 @@ def fit_values(features: Tensor, returns: Tensor, mask: Tensor, ridge: float = 1
     moment = design.mT @ returns.double().flatten(1, 2)[..., None]
     identity = torch.eye(gram.shape[-1], dtype=gram.dtype, device=gram.device)
     penalty = gram.new_full((len(gram), 1, 1), ridge)
-    for _ in range(MAX_RIDGE_INCREASES):
+    for _ in range(MAX_RIDGE_INCREASES + 1):
         weights, _ = torch.linalg.solve_ex(gram + penalty * identity, moment)
         finite = weights.isfinite().all(dim=1, keepdim=True)
         if bool(finite.all()):

@@ -132,7 +132,7 @@ class Categorical(Distribution):
     def sample(self, outputs: Tensor, generator: torch.Generator) -> Tensor:
         """Draws action indices, shape (...)."""
         probabilities = outputs.softmax(dim=-1)
-        flat = torch.multinomial(probabilities.flatten(0, -2), 1, generator=generator)
+        flat = torch.multinomial(probabilities.reshape(-1, self.num_actions), 1, generator=generator)
         return flat.view(outputs.shape[:-1])
 
     def fisher_product(self, outputs: Tensor, tangents: Tensor) -> Tensor:

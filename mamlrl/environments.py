@@ -25,14 +25,18 @@ def make_task_env(config: EnvConfig, num_envs: int, render_mode: str | None = No
     """
     known = sorted(name for name in gymnasium.registry if name.startswith(f"{NAMESPACE}/"))
     try:
-        spec = gymnasium.spec(config.id)
-    except gymnasium.error.Error:
+        env = gymnasium.make_vec(
+            config.id,
+            num_envs=num_envs,
+            vectorization_mode="vector_entry_point",
+            render_mode=render_mode,
+            **config.kwargs,
+        )
+    except (gymnasium.error.UnregisteredEnv, ModuleNotFoundError):
         nearest = difflib.get_close_matches(config.id, known, n=1, cutoff=0.0)
         raise UserError(f"env.id: no environment {config.id}; did you mean {nearest[0]}?") from None
-    if spec.vector_entry_point is None:
-        raise UserError(f"env.id: {config.id} is not a task environment; there are: {', '.join(known)}")
-    try:
-        env = gymnasium.make_vec(spec, num_envs=num_envs, render_mode=render_mode, **config.kwargs)
+    except gymnasium.error.Error as error:
+        raise UserError(f"env.id: {config.id} cannot be made: {error}; there are: {', '.join(known)}") from None
     except (TypeError, ValueError) as error:
         raise UserError(f"env.kwargs: {config.id} refuses {config.kwargs}: {error}") from None
     if not isinstance(env, TaskVectorEnv):

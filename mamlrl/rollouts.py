@@ -105,9 +105,9 @@ class Sampler:
         actions, outputs = [], []
         running = np.ones(num_envs, dtype=np.bool_)
         for time in range(horizon):
-            observations[time] = observation
+            observations[time, running] = observation[running]
             mask[time] = running
-            features = torch.as_tensor(observation, dtype=params.dtype, device=self.device)
+            features = torch.as_tensor(observations[time], dtype=params.dtype, device=self.device)
             outputs.append(policy(params, features.unflatten(0, shape)))
             actions.append(policy.distribution.sample(outputs[-1], generator))
             observation, rewards[time], terminated, truncated, _ = env.step(self._to_env(actions[-1]))

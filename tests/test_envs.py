@@ -177,6 +177,16 @@ def test_set_tasks_copies(env_id):
 
 
 @every_family
+def test_each_sub_environment_samples_a_task_of_its_own(env_id):
+    env = make_batch(env_id)
+    distinct = []
+    for seed in range(5):
+        env.reset(seed=seed)
+        distinct.append(len(np.unique(env.tasks, axis=0)))
+    assert max(distinct) > 1
+
+
+@every_family
 def test_tasks_once_set_survive_resets_and_until_then_each_reset_samples(env_id):
     env = make_batch(env_id)
     sampled = []
@@ -259,6 +269,22 @@ def test_flags_never_fall_back_and_end_rewards(env_id):
     ended = terminated | truncated
     assert (ended[:-1] <= ended[1:]).all()
     np.testing.assert_array_equal(rewards[1:][ended[:-1]], 0.0)
+
+
+@every_family
+def test_what_a_family_returns_for_finished_episodes_is_ignored(env_id, monkeypatch):
+    env, twin = make_batch(env_id), make_batch(env_id)
+    advance = twin._advance
+
+    def advance_with_garbage(actions, running):
+        rewards, terminated = advance(actions, running)
+        return np.where(running, rewards, 99.0), np.where(running, terminated, ~twin._terminated)
+
+    monkeypatch.setattr(twin, "_advance", advance_with_garbage)
+    env.reset(seed=0)
+    twin.reset(seed=0)
+    actions = sample_actions(env, 2 * HORIZON)
+    assert_same(record(env, actions), record(twin, actions))
 
 
 @every_family

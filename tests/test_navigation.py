@@ -125,6 +125,27 @@ def test_the_step_that_arrives_is_rewarded_and_the_last():
     assert not truncated.any()
 
 
+def test_a_reset_after_arriving_starts_afresh():
+    env = make_env([[0.1, 0.0], [0.1, 0.0]])
+    move = np.array([[0.1, 0.0], [0.1, 0.0]])
+    assert env.step(move)[2].all()
+    observations, _ = env.reset(options={"reset_mask": np.array([True, False])})
+    np.testing.assert_array_equal(observations, [[0.0, 0.0], [0.1, 0.0]])
+    _, rewards, terminated, _, _ = env.step(move / 2)
+    np.testing.assert_allclose(rewards, [-0.05, 0.0])
+    np.testing.assert_array_equal(terminated, [False, True])
+    env.reset()
+    assert not env.step(move / 2)[2].any()
+
+
+def test_arriving_early_is_no_truncation_even_when_the_horizon_passes():
+    env = make_env([[0.1, 0.0], [0.5, 0.0]], horizon=3)
+    for _ in range(5):
+        _, _, terminated, truncated, _ = env.step(np.array([[0.1, 0.0], [0.0, 0.0]]))
+    np.testing.assert_array_equal(terminated, [True, False])
+    np.testing.assert_array_equal(truncated, [False, True])
+
+
 def test_all_flags_equal_the_formula_along_random_walks():
     goals = np.random.default_rng(1).uniform(-0.05, 0.05, (50, 2))
     env = make_env(goals, goal_range=0.05, horizon=40)

@@ -264,6 +264,14 @@ def test_actions_are_rescaled_and_clipped_to_the_bounds(rescale, action, expecte
     assert rollouts.actions[0, 0, 0].tolist() == action
 
 
+@pytest.mark.parametrize("rescale", [True, False])
+def test_actions_without_bounds_reach_the_environment_as_they_are(rescale):
+    env = FakeEnv(num_envs=2, horizon=1, action_space=Box(-np.inf, np.inf, (2,)))
+    policy = ScriptedPolicy(torch.tensor([0.5, -30.0], dtype=torch.float64).expand(1, 2, 2))
+    make_sampler(env, 1, policy, rescale_actions=rescale).sample(torch.zeros(1), *generators())
+    assert env.received[0].tolist() == [[0.5, -30.0]] * 2
+
+
 def test_discrete_actions_reach_the_environment_as_they_are():
     env = FakeEnv(num_envs=6, horizon=1, action_space=Discrete(7))
     actions = torch.tensor([[0, 1, 2], [3, 4, 6]])

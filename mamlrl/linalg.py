@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from mamlrl.advantages import Batch
-from mamlrl.linearization import MlpLinearization
+from mamlrl.linearization import LossHessian, MlpLinearization
 from mamlrl.losses import TaskLosses
 from mamlrl.policies import MlpPolicy
 
@@ -32,15 +32,12 @@ class HessianProduct:
         self._blocks = []
         for block in task_blocks(losses.batch):
             network, outputs, gradient = _differentiate(losses.tasks(block), params[block])
-            deltas = network.backward(gradient.detach())
-            self._blocks.append((block, network, deltas, _output_hvp(outputs, gradient)))
+            hessian = LossHessian(network, gradient.detach(), _output_hvp(outputs, gradient))
+            self._blocks.append((block, hessian))
 
     def __call__(self, vectors: Tensor) -> Tensor:
         """Multiplies the vector of each task, shape (task, P), by its Hessian."""
-        products = [
-            network.hvp(vectors[block], deltas, output_hvp) for block, network, deltas, output_hvp in self._blocks
-        ]
-        return torch.cat(products)
+        return torch.cat([hessian(vectors[block]) for block, hessian in self._blocks])
 
 
 class FisherProduct:

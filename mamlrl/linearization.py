@@ -19,6 +19,8 @@ from torch import Tensor
 if TYPE_CHECKING:
     from mamlrl.policies import MlpPolicy
 
+MAX_INPUTS_TO_MIX = 8
+
 
 class MlpLinearization:
     """A policy at fixed parameters and observations of each task, with its activations kept.
@@ -29,17 +31,21 @@ class MlpLinearization:
         observations: Shape (task, sample, D).
 
     Attributes:
+        policy: The policy.
+        weights: Of each layer, shape (task, inputs, outputs).
+        hidden: Inputs of each layer, the observations first, shape (task, sample, inputs).
+        slopes: Derivative of the activation after each layer but the last.
         outputs: Of the policy, shape (task, sample, K).
     """
 
     def __init__(self, policy: MlpPolicy, params: Tensor, observations: Tensor) -> None:
-        self._policy = policy
+        self.policy = policy
         layers, log_std = policy.split(params)
-        self._weights = [weight for weight, _ in layers]
-        self._hidden = [observations]  # input of each layer
+        self.weights = [weight for weight, _ in layers]
+        self.hidden = [observations]  # input of each layer
         for weight, bias in layers[:-1]:
-            self._hidden.append(policy.activate(torch.baddbmm(bias, self._hidden[-1], weight)))
-        head = torch.baddbmm(layers[-1][1], self._hidden[-1], layers[-1][0])
+            self.hidden.append(policy.activate(torch.baddbmm(bias, self.hidden[-1], weight)))
+        head = torch.baddbmm(layers[-1][1], self.hidden[-1], layers[-1][0])
         floored = policy.floor(log_std)
         self.outputs = policy.join(head, floored)
         self._log_std_slope = None
@@ -47,74 +53,107 @@ class MlpLinearization:
             self._log_std_slope = log_std.eq(floored).to(head.dtype)
         # derivative of the activation, which relu and tanh have as a function of their own value
         is_relu = policy.activation == "relu"
-        self._slopes = [(h > 0).to(h.dtype) if is_relu else 1 - h.square() for h in self._hidden[1:]]
+        self.slopes = [(h > 0).to(h.dtype) if is_relu else 1 - h.square() for h in self.hidden[1:]]
 
     def jvp(self, vectors: Tensor) -> Tensor:
         """J v: parameter tangents, shape (task, P), to output tangents, shape (task, sample, K)."""
-        return self._forward(vectors)[0]
+        return self.forward(vectors)[0]
 
     def vjp(self, cotangents: Tensor) -> Tensor:
         """J^T u: output cotangents, shape (task, sample, K), to parameter cotangents, shape (task, P)."""
         deltas = self.backward(cotangents)
-        pairs = [(h.mT @ d, d.sum(dim=1)) for h, d in zip(self._hidden, deltas, strict=True)]
-        return self._flatten(pairs, cotangents)
+        pairs = [(h.mT @ d, d.sum(dim=1)) for h, d in zip(self.hidden, deltas, strict=True)]
+        return self.flatten(pairs, cotangents)
 
     def backward(self, cotangents: Tensor) -> list[Tensor]:
         """Cotangents of every layer before its activation, from those of the outputs."""
-        deltas = [cotangents[..., : self._weights[-1].shape[-1]]]
-        for layer in range(len(self._weights) - 1, 0, -1):
-            back = torch.bmm(deltas[0], self._weights[layer].mT)
-            deltas.insert(0, back.mul_(self._slopes[layer - 1]))
+        deltas = [cotangents[..., : self.weights[-1].shape[-1]]]
+        for layer in range(len(self.weights) - 1, 0, -1):
+            back = torch.bmm(deltas[0], self.weights[layer].mT)
+            deltas.insert(0, back.mul_(self.slopes[layer - 1]))
         return deltas
 
-    def hvp(self, vectors: Tensor, deltas: list[Tensor], output_hvp: Callable[[Tensor], Tensor]) -> Tensor:
-        """H v of a loss.
-
-        Args:
-            vectors: v, shape (task, P).
-            deltas: `backward` of the loss's gradient in the outputs.
-            output_hvp: Multiplies output tangents by the loss's Hessian in the outputs.
-
-        Returns:
-            H v, shape (task, P).
-        """
-        tangents, hidden_tangents = self._forward(vectors)
-        cotangents = output_hvp(tangents)
-        layers, _ = self._policy.split(vectors)
-        dot = cotangents[..., : self._weights[-1].shape[-1]]  # R{delta}
-        pairs: list[tuple[Tensor, Tensor]] = []
-        for layer in range(len(self._weights) - 1, -1, -1):
-            weight_product = torch.bmm(self._hidden[layer].mT, dot)
-            pairs.insert(0, (weight_product, dot.sum(dim=1)))
-            if layer == 0:
-                break
-            delta, hidden_tangent = deltas[layer], hidden_tangents[layer - 1]
-            weight_product.baddbmm_(hidden_tangent.mT, delta)
-            dot = torch.bmm(dot, self._weights[layer].mT).baddbmm_(delta, layers[layer][0].mT)
-            dot.mul_(self._slopes[layer - 1])
-            if self._policy.activation == "tanh":  # its second derivative is -2 tanh times the first
-                back = torch.bmm(delta, self._weights[layer].mT)
-                dot.addcmul_(back.mul_(self._hidden[layer]), hidden_tangent, value=-2)
-        return self._flatten(pairs, cotangents)
-
-    def _forward(self, vectors: Tensor) -> tuple[Tensor, list[Tensor]]:
+    def forward(self, vectors: Tensor) -> tuple[Tensor, list[Tensor]]:
         """Tangents of the outputs, and of the inputs of all layers but the first."""
-        layers, log_std = self._policy.split(vectors)
+        layers, log_std = self.policy.split(vectors)
         hidden_tangents: list[Tensor] = []
         for index, (weight, bias) in enumerate(layers):
-            tangent = torch.baddbmm(bias, self._hidden[index], weight)
+            tangent = torch.baddbmm(bias, self.hidden[index], weight)
             if index > 0:
-                tangent.baddbmm_(hidden_tangents[-1], self._weights[index])
+                tangent.baddbmm_(hidden_tangents[-1], self.weights[index])
             if index < len(layers) - 1:
-                hidden_tangents.append(tangent.mul_(self._slopes[index]))
+                hidden_tangents.append(tangent.mul_(self.slopes[index]))
         if log_std is not None and self._log_std_slope is not None:
             log_std = log_std * self._log_std_slope
-        return self._policy.join(tangent, log_std), hidden_tangents
+        return self.policy.join(tangent, log_std), hidden_tangents
 
-    def _flatten(self, pairs: list[tuple[Tensor, Tensor]], cotangents: Tensor) -> Tensor:
+    def flatten(self, pairs: list[tuple[Tensor, Tensor]], cotangents: Tensor) -> Tensor:
         """Parameter vectors from weights and biases, and from the cotangents of the outputs for the log std."""
         pieces = [piece.flatten(1) for pair in pairs for piece in pair]
         if self._log_std_slope is not None:
-            free = cotangents[..., self._weights[-1].shape[-1] :].sum(dim=1)
+            free = cotangents[..., self.weights[-1].shape[-1] :].sum(dim=1)
             pieces.append(free * self._log_std_slope.flatten(1))
         return torch.cat(pieces, dim=1)
+
+
+class LossHessian:
+    """v -> H v, H the Hessian in the parameters of a loss of a policy's outputs.
+
+    Where the observations are few numbers, the mixed derivatives of the first two layers, which do not depend
+    on v, are summed over samples beforehand: that saves two of the six large matrix products.
+
+    Args:
+        network: The policy at the parameters.
+        gradient: Gradient of the loss in the outputs, shape (task, sample, K).
+        output_hvp: Multiplies output tangents by the Hessian of the loss in the outputs.
+    """
+
+    def __init__(
+        self, network: MlpLinearization, gradient: Tensor, output_hvp: Callable[[Tensor], Tensor]
+    ) -> None:
+        self._network = network
+        self._deltas = network.backward(gradient)
+        self._output_hvp = output_hvp
+        few_inputs = network.hidden[0].shape[-1] <= MAX_INPUTS_TO_MIX and len(network.weights) > 1
+        self._mixed = self._mix() if few_inputs else None
+
+    def __call__(self, vectors: Tensor) -> Tensor:
+        """Multiplies parameter vectors, shape (task, P)."""
+        network = self._network
+        tangents, hidden_tangents = network.forward(vectors)
+        layers, _ = network.policy.split(vectors)
+        cotangents = self._output_hvp(tangents)
+        dot = cotangents[..., : network.weights[-1].shape[-1]]  # R{delta}
+        pairs: list[tuple[Tensor, Tensor]] = []
+        for layer in range(len(layers) - 1, 0, -1):
+            delta, hidden_tangent = self._deltas[layer], hidden_tangents[layer - 1]
+            weight_product = torch.bmm(network.hidden[layer].mT, dot)
+            pairs.insert(0, (weight_product, dot.sum(dim=1)))
+            dot = torch.bmm(dot, network.weights[layer].mT)
+            if layer > 1 or self._mixed is None:
+                weight_product.baddbmm_(hidden_tangent.mT, delta)
+                dot.baddbmm_(delta, layers[layer][0].mT)
+            dot.mul_(network.slopes[layer - 1])
+            if network.policy.activation == "tanh":  # its second derivative is -2 tanh times the first
+                back = torch.bmm(delta, network.weights[layer].mT)
+                dot.addcmul_(back.mul_(network.hidden[layer]), hidden_tangent, value=-2)
+        pairs.insert(0, (torch.bmm(network.hidden[0].mT, dot), dot.sum(dim=1)))
+        if self._mixed is not None:
+            self._add_mixed(layers, pairs)
+        return network.flatten(pairs, cotangents)
+
+    def _mix(self) -> Tensor:
+        """Second derivatives in (first layer's row k or bias, unit j) and (second layer's weight j, l)."""
+        observations = self._network.hidden[0]
+        inputs = torch.cat([observations, torch.ones_like(observations[..., :1])], dim=-1)
+        paths = (inputs[..., :, None] * self._network.slopes[0][..., None, :]).flatten(2)
+        mixed = torch.bmm(paths.mT, self._deltas[1])
+        return mixed.unflatten(1, (inputs.shape[-1], -1))
+
+    def _add_mixed(self, layers: list[tuple[Tensor, Tensor]], pairs: list[tuple[Tensor, Tensor]]) -> None:
+        assert self._mixed is not None
+        first, second = torch.cat(layers[0], dim=1), layers[1][0]
+        first_product = (self._mixed * second[:, None]).sum(dim=3)
+        pairs[0][0].add_(first_product[:, :-1])
+        pairs[0][1].add_(first_product[:, -1])
+        pairs[1][0].add_((self._mixed * first[..., None]).sum(dim=1))

@@ -2,6 +2,8 @@ import pytest
 import torch
 from problems import make_batch, make_params, make_policy, relative_error
 
+from mamlrl import linearization
+from mamlrl.linearization import LossHessian
 from mamlrl.losses import reinforce
 
 KINDS = [(d, a) for d in (False, True) for a in ("relu", "tanh")]
@@ -35,7 +37,9 @@ def test_jvp_and_vjp_are_autograds(case):
     assert relative_error(network.vjp(cotangents), expected_vjp) < 1e-12
 
 
-def test_hvp_is_autograds_of_a_nonlinear_loss(case):
+@pytest.mark.parametrize("max_inputs", [0, 8], ids=["", "mixed"])
+def test_loss_hessian_is_autograds(case, max_inputs, monkeypatch):
+    monkeypatch.setattr(linearization, "MAX_INPUTS_TO_MIX", max_inputs)
     policy, params, batch, network = case
     vectors = torch.randn_like(params)
 
@@ -47,9 +51,12 @@ def test_hvp_is_autograds_of_a_nonlinear_loss(case):
     gradient = torch.func.grad(lambda p: loss(policy(p, batch.observations)))
     _, expected = torch.func.jvp(gradient, (params,), (vectors,))
     output_gradient = torch.func.grad(loss)
-    deltas = network.backward(output_gradient(network.outputs))
-    product = network.hvp(vectors, deltas, lambda t: torch.func.jvp(output_gradient, (network.outputs,), (t,))[1])
-    assert relative_error(product, expected) < 1e-11
+    hessian = LossHessian(
+        network,
+        output_gradient(network.outputs),
+        lambda t: torch.func.jvp(output_gradient, (network.outputs,), (t,))[1],
+    )
+    assert relative_error(hessian(vectors), expected) < 1e-11
 
 
 def test_log_std_under_the_floor_has_no_derivative():

@@ -41,7 +41,7 @@ class Navigation2DVectorEnv(TaskVectorEnv):
         distance: Literal["euclidean", "squared"] = "euclidean",
         render_mode: str | None = None,
     ) -> None:
-        if not 0 < goal_range < np.inf:
+        if not (isinstance(goal_range, int | float) and 0 < goal_range < np.inf):
             raise ValueError(f"goal_range must be positive and finite, got {goal_range}")
         if distance not in ("euclidean", "squared"):
             raise ValueError(f"distance must be 'euclidean' or 'squared', got {distance!r}")

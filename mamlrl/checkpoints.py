@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import os
-import pickle
+import warnings
 from pathlib import Path
+from pickle import UnpicklingError
 from typing import Any
 
 import torch
@@ -12,6 +12,7 @@ import torch
 from mamlrl._version import __version__
 from mamlrl.config import Config, plain_config, restore_config
 from mamlrl.errors import UserError
+from mamlrl.files import replaced
 
 FORMAT = "mamlrl checkpoint"
 FORMAT_VERSION = 1
@@ -35,15 +36,10 @@ def save_checkpoint(path: Path, config: Config, state: dict[str, Any]) -> None:
         "config": plain_config(config),
         "state": state,
     }
-    temporary = path.with_name(path.name + ".tmp")
     try:
-        with open(temporary, "wb") as file:
+        with replaced(path) as file:
             torch.save(content, file)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(temporary, path)
     except (OSError, RuntimeError) as error:
-        temporary.unlink(missing_ok=True)
         raise UserError(f"cannot write checkpoint {path}: {error}; the last one written is kept") from None
 
 
@@ -63,14 +59,13 @@ def load_checkpoint(path: Path, device: str = "cpu") -> tuple[Config, dict[str, 
     if not path.is_file():
         raise UserError(f"no checkpoint at {path}")
     try:
-        content = torch.load(path, map_location=device, weights_only=True)
-    except pickle.UnpicklingError:
-        raise UserError(
-            f"{path} is not a mamlrl checkpoint: it holds objects other than tensors and numbers"
-        ) from None
-    except (OSError, RuntimeError, EOFError, ValueError, KeyError) as error:
-        reason = str(error).splitlines()[0] if str(error) else "the file is empty"
-        raise UserError(f"{path} is not a checkpoint or is damaged: {reason}") from None
+        with warnings.catch_warnings(action="ignore"):
+            content = torch.load(path, map_location=device, weights_only=True)
+    except Exception as error:  # what the reader of damaged bytes raises is not specified
+        reason = "it is cut short" if path.stat().st_size else "it is empty"
+        if isinstance(error, UnpicklingError):
+            reason = "it holds more than tensors and numbers"
+        raise UserError(f"{path} is not a mamlrl checkpoint or is damaged: {reason}") from None
     if not isinstance(content, dict) or content.get("format") != FORMAT:
         raise UserError(f"{path} is not a mamlrl checkpoint")
     if content.get("format_version") != FORMAT_VERSION:
@@ -79,4 +74,10 @@ def load_checkpoint(path: Path, device: str = "cpu") -> tuple[Config, dict[str, 
             f"{content.get('mamlrl_version')}; mamlrl {__version__} reads format {FORMAT_VERSION}: "
             "use that version, or train again"
         )
-    return restore_config(content["config"]), content["state"]
+    config, state = content.get("config"), content.get("state")
+    if not isinstance(config, dict) or not isinstance(state, dict) or not torch.is_tensor(state.get("params")):
+        raise UserError(f"{path} is a damaged checkpoint: its config or its state with params is missing")
+    try:
+        return restore_config(config), state
+    except UserError as error:
+        raise UserError(f"{path} is a damaged checkpoint: {error}") from None

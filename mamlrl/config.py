@@ -4,10 +4,10 @@ import difflib
 import json
 import re
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import asdict, dataclass, field, fields, is_dataclass
 from importlib import resources
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, get_args, get_type_hints
 
 from jsonargparse import ActionConfigFile, ArgumentError, ArgumentParser, Namespace
 from jsonargparse.typing import restricted_number_type
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     NonNegativeFinite = float
     ClosedUnitInterval = float
     PositiveFraction = float
+    Seed = int
 else:
     FINITE = ("<", float("inf"))
     from jsonargparse.typing import ClosedUnitInterval, NonNegativeInt, PositiveInt
@@ -28,6 +29,7 @@ else:
     PositiveFinite = restricted_number_type("PositiveFinite", float, [(">", 0), FINITE])
     NonNegativeFinite = restricted_number_type("NonNegativeFinite", float, [(">=", 0), FINITE])
     PositiveFraction = restricted_number_type("PositiveFraction", float, [(">", 0), ("<=", 1)])
+    Seed = restricted_number_type("Seed", int, [(">=", 0), ("<", 2**63)])
 
 
 @dataclass(frozen=True)
@@ -121,7 +123,7 @@ class TrustRegionConfig:
         damping: Multiple of the identity added to the curvature.
         line_search_steps: Most step lengths tried.
         line_search_decay: Factor between successive step lengths.
-        curvature_fraction: ClosedUnitInterval of the states that the curvature is computed on.
+        curvature_fraction: Fraction of the states that the curvature is computed on.
     """
 
     max_kl: PositiveFinite = 0.01
@@ -151,7 +153,7 @@ class EvaluationConfig:
     episodes_per_task: PositiveInt = 20
     first_step_size: NonNegativeFinite | None = None
     later_step_factor: NonNegativeFinite = 0.5
-    seed: NonNegativeInt = 1000003
+    seed: Seed = 1000003
 
 
 @dataclass(frozen=True)
@@ -181,7 +183,7 @@ class Config:
     evaluation: EvaluationConfig = field(default_factory=EvaluationConfig)
     meta_batch_size: PositiveInt = 20
     iterations: PositiveInt = 500
-    seed: NonNegativeInt = 0
+    seed: Seed = 0
     device: str = "cpu"
 
 
@@ -195,7 +197,7 @@ def config_path(source: str) -> str:
     """Returns the path of a shipped config named `source`, else `source` itself.
 
     Raises:
-        ValueError: If there is neither such a config nor such a file.
+        ValueError: If there is neither such a config nor such a file, or the file is empty.
     """
     if source in config_names():
         return str(resources.files("mamlrl.configs").joinpath(f"{source}.yaml"))
@@ -203,6 +205,8 @@ def config_path(source: str) -> str:
         raise ValueError(
             f"no config named {source}, nor a file; the shipped configs are: {', '.join(config_names())}"
         )
+    if not Path(source).read_text().strip():
+        raise ValueError("the file is empty")
     return source
 
 
@@ -239,8 +243,21 @@ def parse(parser: ArgumentParser, arguments: Sequence[str]) -> Namespace:
 
 def build_config(parser: ArgumentParser, namespace: Namespace) -> Config:
     """Returns the config that a parsed command line holds."""
+    _refuse_null(Config, namespace, "")
     built = parser.instantiate(namespace)
     return Config(**{item.name: built[item.name] for item in fields(Config)})
+
+
+def _refuse_null(part: Any, values: Namespace, prefix: str) -> None:
+    """Raises a UserError for a key that is null and may not be, which the parser lets pass."""
+    for name, hint in get_type_hints(part).items():
+        value = values[name]
+        if is_dataclass(hint):
+            if not isinstance(value, Namespace):
+                raise UserError(f"{prefix}{name} must have keys of its own, not be {value!r}")
+            _refuse_null(hint, value, f"{prefix}{name}.")
+        elif value is None and type(None) not in get_args(hint):
+            raise UserError(f"{prefix}{name} must have a value, not null")
 
 
 def set_config_defaults(parser: ArgumentParser, config: Config) -> None:
@@ -277,7 +294,7 @@ def restore_config(values: dict[str, Any]) -> Config:
     parser = config_parser()
     try:
         return build_config(parser, parser.parse_object(values))
-    except (ArgumentError, ValueError) as error:
+    except (ArgumentError, ValueError, TypeError, AttributeError) as error:
         raise UserError(_explain(parser, str(error))) from None
 
 

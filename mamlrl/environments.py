@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import difflib
+from importlib import import_module
 
 import gymnasium
 import torch
+from gymnasium.envs.registration import load_env_creator
 
 from mamlrl.config import EnvConfig
 from mamlrl.envs import NAMESPACE, TaskVectorEnv
 from mamlrl.errors import UserError
+
+DEVICE_TYPES = ("cpu", "cuda")
 
 
 def make_task_env(config: EnvConfig, num_envs: int, render_mode: str | None = None) -> TaskVectorEnv:
@@ -23,7 +27,9 @@ def make_task_env(config: EnvConfig, num_envs: int, render_mode: str | None = No
     Raises:
         UserError: If the id does not exist, is not a task environment, or refuses the arguments.
     """
-    known = sorted(name for name in gymnasium.registry if name.startswith(f"{NAMESPACE}/"))
+    creator = _find_creator(config.id)
+    if isinstance(creator, type) and not issubclass(creator, TaskVectorEnv):
+        raise UserError(f"env.id: {config.id} is not a task environment; there are: {', '.join(_known_ids())}")
     try:
         env = gymnasium.make_vec(
             config.id,
@@ -32,28 +38,44 @@ def make_task_env(config: EnvConfig, num_envs: int, render_mode: str | None = No
             render_mode=render_mode,
             **config.kwargs,
         )
-    except (gymnasium.error.UnregisteredEnv, ModuleNotFoundError):
-        nearest = difflib.get_close_matches(config.id, known, n=1, cutoff=0.0)
-        raise UserError(f"env.id: no environment {config.id}; did you mean {nearest[0]}?") from None
-    except gymnasium.error.Error as error:
-        raise UserError(f"env.id: {config.id} cannot be made: {error}; there are: {', '.join(known)}") from None
     except (TypeError, ValueError) as error:
         raise UserError(f"env.kwargs: {config.id} refuses {config.kwargs}: {error}") from None
-    if not isinstance(env, TaskVectorEnv):
-        raise UserError(f"env.id: {config.id} is not a task environment; there are: {', '.join(known)}")
+    assert isinstance(env, TaskVectorEnv)
     return env
+
+
+def _find_creator(identifier: str) -> object:
+    """Returns what makes the vector environments of an id, `namespace/Name-v0` or `module:namespace/Name-v0`."""
+    module, _, name = identifier.rpartition(":")
+    try:
+        if module:
+            import_module(module)
+        creator = gymnasium.spec(name).vector_entry_point
+    except (gymnasium.error.Error, ModuleNotFoundError):
+        nearest = difflib.get_close_matches(identifier, _known_ids(), n=1, cutoff=0.0)
+        raise UserError(f"env.id: no environment {identifier!r}; did you mean {nearest[0]}?") from None
+    if creator is None:
+        raise UserError(f"env.id: {identifier} is not a task environment; there are: {', '.join(_known_ids())}")
+    return load_env_creator(creator) if isinstance(creator, str) else creator
+
+
+def _known_ids() -> list[str]:
+    return sorted(name for name in gymnasium.registry if name.startswith(f"{NAMESPACE}/"))
 
 
 def make_device(name: str) -> torch.device:
     """Returns a device that exists.
 
     Raises:
-        UserError: If there is no such device.
+        UserError: If there is no such device, or it lacks what is needed (double precision).
     """
     try:
         device = torch.device(name)
         torch.zeros(1, device=device)
+        exists = device.type in DEVICE_TYPES
     except (RuntimeError, AssertionError, NotImplementedError):
+        exists = False
+    if not exists:
         found = ["cpu", *(f"cuda:{index}" for index in range(torch.cuda.device_count()))]
-        raise UserError(f"device: there is no {name} here; there are: {', '.join(found)}") from None
+        raise UserError(f"device: there is no {name} here; there are: {', '.join(found)}")
     return device

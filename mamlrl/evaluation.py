@@ -37,11 +37,12 @@ class Evaluation:
     adapted: AdaptedTasks
 
     def summary(self) -> list[dict[str, Any]]:
-        """Returns, for each number of steps, the mean over tasks, its 95% interval and every task's return."""
+        """Returns, by number of steps, the mean over tasks, its 95% interval (None for one task), all returns."""
         rows = []
         for step, returns in enumerate(self.returns):
             mean, half_width = mean_interval(returns)
-            rows.append({"step": step, "mean": mean, "interval_95": half_width, "returns": returns.tolist()})
+            interval = None if np.isnan(half_width) else half_width
+            rows.append({"step": step, "mean": mean, "interval_95": interval, "returns": returns.tolist()})
         return rows
 
 

@@ -10,7 +10,7 @@ import torch
 from mamlrl.adaptation import make_estimator
 from mamlrl.config import Config
 from mamlrl.environments import make_device, make_task_env
-from mamlrl.errors import NonFiniteError
+from mamlrl.errors import NonFiniteError, UserError
 from mamlrl.inner_loop import AdaptedTasks, InnerLoop
 from mamlrl.metrics import Metrics
 from mamlrl.outer_step import MetaObjective
@@ -128,13 +128,21 @@ class MetaLearner:
         }
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Restores what `state_dict` returned."""
-        self.params = state["params"].to(self.device)
-        self.rng.bit_generator.state = state["rng"]
-        self.generator.set_state(state["generator"])
-        self.iteration = state["iteration"]
-        self.env_steps = state["env_steps"]
-        self.best_return = state["best_return"]
+        """Restores what `state_dict` returned.
+
+        Raises:
+            UserError: If the state is not of this learner.
+        """
+        self.policy.check_fits(state["params"])
+        try:
+            self.params = state["params"].to(self.device)
+            self.rng.bit_generator.state = state["rng"]
+            self.generator.set_state(state["generator"].cpu())
+            self.iteration = int(state["iteration"])
+            self.env_steps = int(state["env_steps"])
+            self.best_return = float(state["best_return"])
+        except (KeyError, TypeError, ValueError, RuntimeError, AttributeError) as error:
+            raise UserError(f"its state is damaged: {error!r}") from None
 
 
 def _outer_metrics(gradient_norm: float, direction: Direction, step: LineSearchResult) -> Metrics:

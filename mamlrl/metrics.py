@@ -6,10 +6,14 @@ import csv
 import os
 import shutil
 from pathlib import Path
+from time import time
 
-from torch.utils.tensorboard import SummaryWriter
+from tensorboard.compat.proto.event_pb2 import Event
+from tensorboard.compat.proto.summary_pb2 import Summary
+from tensorboard.summary.writer.record_writer import RecordWriter
 
 from mamlrl.errors import UserError
+from mamlrl.files import replaced
 
 Metrics = dict[str, float]
 
@@ -29,9 +33,9 @@ class MetricsWriter:
         self._path = folder / "metrics.csv"
         _drop_rows_after(self._path, iteration)
         shutil.rmtree(folder / "tensorboard", ignore_errors=True)
-        self._events = SummaryWriter(str(folder / "tensorboard"))
+        self._events = _EventFile(folder / "tensorboard")
         for row in read_metrics(self._path):
-            self._add_events(row)
+            self._events.write(row)
 
     def write(self, metrics: Metrics) -> None:
         """Appends the metrics of one iteration.
@@ -49,16 +53,34 @@ class MetricsWriter:
                 os.fsync(file.fileno())
         except OSError as error:
             raise UserError(f"cannot write metrics {self._path}: {error}; the last checkpoint is kept") from None
-        self._add_events(metrics)
+        self._events.write(metrics)
 
     def close(self) -> None:
-        """Flushes the TensorBoard events."""
+        """Closes the TensorBoard events."""
         self._events.close()
 
-    def _add_events(self, metrics: Metrics) -> None:
-        for name, value in metrics.items():
-            if name != "iteration":
-                self._events.add_scalar(name, value, int(metrics["iteration"]))
+
+class _EventFile:
+    """A TensorBoard event file, written at once rather than by a thread that dies alone on a full disk."""
+
+    def __init__(self, folder: Path) -> None:
+        folder.mkdir()
+        self._file = open(folder / f"events.out.tfevents.{int(time())}.mamlrl", "wb")  # noqa: SIM115
+        self._records = RecordWriter(self._file)
+        try:
+            self._records.write(Event(wall_time=time(), file_version="brain.Event:2").SerializeToString())
+        except OSError:
+            self._file.close()
+            raise
+
+    def write(self, metrics: Metrics) -> None:
+        summary = Summary(value=[Summary.Value(tag=name, simple_value=value) for name, value in metrics.items()])
+        event = Event(wall_time=time(), step=int(metrics["iteration"]), summary=summary)
+        self._records.write(event.SerializeToString())
+        self._records.flush()
+
+    def close(self) -> None:
+        self._file.close()
 
 
 def read_metrics(path: Path) -> list[Metrics]:
@@ -67,23 +89,33 @@ def read_metrics(path: Path) -> list[Metrics]:
     Raises:
         UserError: If there is no such file or it is not a metrics CSV.
     """
+    if not path.exists():
+        raise UserError(f"no metrics at {path}")
+    lines = _whole_lines(path)
     try:
-        return [{name: float(value) for name, value in row.items()} for row in csv.DictReader(_whole_lines(path))]
-    except FileNotFoundError:
-        raise UserError(f"no metrics at {path}") from None
-    except (OSError, ValueError, TypeError) as error:
-        raise UserError(f"{path} is not a metrics CSV: {error}") from None
+        return [{name: float(value) for name, value in row.items()} for row in csv.DictReader(lines)]
+    except (ValueError, TypeError):
+        raise UserError(f"{path} is not a metrics CSV: it holds other things than numbers") from None
 
 
 def _whole_lines(path: Path) -> list[str]:
-    with open(path, newline="") as file:
-        return [line for line in file if line.endswith("\n")]
+    """Lines of a metrics CSV, without a last one that a crash cut short."""
+    try:
+        with open(path, newline="") as file:
+            lines = [line for line in file if line.endswith("\n")]
+    except (OSError, UnicodeDecodeError) as error:
+        raise UserError(f"{path} is not a metrics CSV: {error}") from None
+    if lines and not lines[0].startswith("iteration,"):
+        raise UserError(f"{path} is not a metrics CSV: its first column is not the iteration")
+    return lines
 
 
 def _drop_rows_after(path: Path, iteration: int) -> None:
     """Keeps the header and the rows up to an iteration to the letter; the first column is the iteration."""
     lines = _whole_lines(path) if path.exists() and iteration else []
-    kept = lines[:1] + [line for line in lines[1:] if int(line.split(",", 1)[0]) <= iteration]
-    temporary = path.with_name(path.name + ".tmp")
-    temporary.write_text("".join(kept), newline="")
-    os.replace(temporary, path)
+    try:
+        kept = lines[:1] + [line for line in lines[1:] if int(line.split(",", 1)[0]) <= iteration]
+    except ValueError:
+        raise UserError(f"{path} is not a metrics CSV: its first column is not the iteration") from None
+    with replaced(path) as file:
+        file.write("".join(kept).encode())

@@ -71,7 +71,7 @@ def adaptation_curves(groups: Mapping[str, Sequence[Mapping[str, Any]]]) -> Figu
         if len(records) > 1:
             low, high = np.transpose([_interval(column) for column in means.T])
         else:
-            widths = np.array([row["interval_95"] for row in records[0]["steps"]])
+            widths = np.array([row["interval_95"] or 0.0 for row in records[0]["steps"]])
             low, high = means[0] - widths, means[0] + widths
         mean = means.mean(axis=0)
         panel.errorbar(range(len(mean)), mean, [mean - low, high - mean], marker="o", capsize=3, label=label)

@@ -155,7 +155,11 @@ def make_policy(
     Raises:
         UserError: If the policy cannot serve the spaces.
     """
-    if not isinstance(observation_space, Box) or len(observation_space.shape) != 1:
+    if (
+        not isinstance(observation_space, Box)
+        or len(observation_space.shape) != 1
+        or not observation_space.shape[0]
+    ):
         raise UserError(
             f"the MLP policy needs observations that are vectors (a Box with one axis), not {observation_space}; "
             "flatten them with gymnasium.wrappers.FlattenObservation"

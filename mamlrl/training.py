@@ -17,10 +17,11 @@ from tqdm import tqdm
 from mamlrl.checkpoints import load_checkpoint, save_checkpoint
 from mamlrl.config import Config, plain_config
 from mamlrl.errors import UserError
+from mamlrl.files import replaced
 from mamlrl.learner import MetaLearner
 from mamlrl.metrics import Metrics, MetricsWriter
 
-MAY_CHANGE_ON_RESUME = ("iterations", "device", "evaluation")
+MAY_CHANGE_ON_RESUME = ("iterations", "evaluation")
 
 
 def latest_checkpoint(folder: Path) -> Path:
@@ -47,7 +48,7 @@ def train(config: Config, folder: Path, resume: bool = False) -> int:
     Raises:
         UserError: If the folder cannot be used or the experiment cannot be run; nothing is lost.
     """
-    if latest_checkpoint(folder).exists() != resume:
+    if _holds_run(folder) != resume:
         raise UserError(
             f"there is no run to resume in {folder}"
             if resume
@@ -57,16 +58,25 @@ def train(config: Config, folder: Path, resume: bool = False) -> int:
     if resume:
         saved_config, state = load_checkpoint(latest_checkpoint(folder))
         _check_same_experiment(saved_config, config)
-        learner.load_state_dict(state)
+        try:
+            learner.load_state_dict(state)
+        except UserError as error:
+            raise UserError(f"{latest_checkpoint(folder)}: {error}") from None
     with _locked(folder):
-        _write_config(folder, config)
-        if not resume:
-            save_checkpoint(latest_checkpoint(folder), config, learner.state_dict())
         metrics = MetricsWriter(folder, learner.iteration)
         try:
+            _write_config(folder, config)
+            save_checkpoint(latest_checkpoint(folder), config, learner.state_dict())
             return _train_until_stopped(learner, folder, metrics)
         finally:
             metrics.close()
+
+
+def _holds_run(folder: Path) -> bool:
+    try:
+        return latest_checkpoint(folder).exists()
+    except OSError as error:
+        raise UserError(f"cannot use the folder {folder}: {error.strerror}") from None
 
 
 def _train_until_stopped(learner: MetaLearner, folder: Path, writer: MetricsWriter) -> int:
@@ -105,7 +115,8 @@ def _check_same_experiment(saved: Config, config: Config) -> None:
 
 
 def _write_config(folder: Path, config: Config) -> None:
-    (folder / "config.yaml").write_text(yaml.safe_dump(plain_config(config), sort_keys=False))
+    with replaced(folder / "config.yaml") as file:
+        file.write(yaml.safe_dump(plain_config(config), sort_keys=False).encode())
 
 
 @contextmanager

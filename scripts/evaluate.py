@@ -27,17 +27,16 @@ def run(arguments: Sequence[str]) -> int:
         help="Checkpoints, or run folders, whose best checkpoint is taken.",
     )
     parser.add_argument("--json", type=Path, help="File to write everything to.")
-    paths = [checkpoint_file(path) for path in parse(parser, arguments).checkpoints]
+    namespace = parse(parser, arguments)
+    paths = [checkpoint_file(path) for path in namespace.checkpoints]
     records = []
-    for path in paths:
-        saved, state = load_checkpoint(path)
+    for path, (saved, state) in [(path, load_checkpoint(path)) for path in paths]:
         set_config_defaults(parser, saved)
-        namespace = parse(parser, arguments)
-        config = build_config(parser, namespace)
-        evaluation = evaluate(config, state["params"])
+        config = build_config(parser, parse(parser, arguments))
+        evaluation = evaluate_checkpoint(path, config, state)
         records.append(_record(path, state["iteration"], config, evaluation))
         print(_table(f"{path}, meta-iteration {state['iteration']}", records[-1]))
-    if len(records) > 1:
+    if len(records) > 1 and len({len(record["steps"]) for record in records}) == 1:
         print(_table_over_runs(records))
     if namespace.json is not None:
         _write_json(namespace.json, records)
@@ -47,6 +46,14 @@ def run(arguments: Sequence[str]) -> int:
 def checkpoint_file(path: Path) -> Path:
     """Returns the best checkpoint of a run folder, or the path itself."""
     return best_checkpoint(path) if path.is_dir() else path
+
+
+def evaluate_checkpoint(path: Path, config: Config, state: dict[str, Any]) -> Evaluation:
+    """Evaluates what was loaded from a checkpoint; errors name its file."""
+    try:
+        return evaluate(config, state["params"])
+    except UserError as error:
+        raise UserError(f"{path}: {error}") from None
 
 
 def _record(path: Path, iteration: int, config: Config, evaluation: Evaluation) -> dict[str, Any]:
@@ -70,7 +77,7 @@ def _table(title: str, record: dict[str, Any]) -> str:
         f"{title}; {len(record['tasks'])} tasks x {record['episodes_per_task']} {record['sampling_unit']}, "
         "mean return and 95% interval over tasks"
     ]
-    lines += [f"  step {row['step']}: {row['mean']:9.2f} +- {row['interval_95']:.2f}" for row in record["steps"]]
+    lines += [_row(row["step"], row["mean"], row["interval_95"]) for row in record["steps"]]
     return "\n".join(lines)
 
 
@@ -78,8 +85,12 @@ def _table_over_runs(records: list[dict[str, Any]]) -> str:
     lines = [f"all {len(records)} checkpoints, mean return and 95% interval over checkpoints"]
     for rows in zip(*(record["steps"] for record in records), strict=True):
         mean, half_width = mean_interval([row["mean"] for row in rows])
-        lines.append(f"  step {rows[0]['step']}: {mean:9.2f} +- {half_width:.2f}")
+        lines.append(_row(rows[0]["step"], mean, half_width))
     return "\n".join(lines)
+
+
+def _row(step: int, mean: float, half_width: float | None) -> str:
+    return f"  step {step}: {mean:9.2f}" + ("" if half_width is None else f" +- {half_width:.2f}")
 
 
 def _write_json(path: Path, records: list[dict[str, Any]]) -> None:

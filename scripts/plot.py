@@ -4,21 +4,23 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal
 
+import numpy as np
 import yaml
+from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
+from numpy.typing import NDArray
 
 from mamlrl.checkpoints import load_checkpoint
 from mamlrl.config import build_config, config_parser, parse, set_config_defaults
 from mamlrl.errors import UserError
-from mamlrl.evaluation import evaluate
 from mamlrl.metrics import Metrics, read_metrics
 from mamlrl.plotting import adaptation_curves, learning_curves, navigation_paths
-from mamlrl.scripts.evaluate import checkpoint_file
+from mamlrl.scripts.evaluate import checkpoint_file, evaluate_checkpoint
 from mamlrl.scripts.main import run_program
 
 PATH_TASKS = 4
@@ -41,11 +43,12 @@ def run(arguments: Sequence[str]) -> int:
     elif namespace.figure == "adaptation":
         figure = adaptation_curves(_records_by_file(namespace.inputs))
     else:
-        saved, state = load_checkpoint(checkpoint_file(namespace.inputs[0]))
+        path = checkpoint_file(namespace.inputs[0])
+        saved, state = load_checkpoint(path)
         shown = replace(saved.evaluation, tasks=PATH_TASKS)
         set_config_defaults(parser, replace(saved, evaluation=shown))
         config = build_config(parser, parse(parser, arguments))
-        figure = navigation_paths(evaluate(config, state["params"]))
+        figure = navigation_paths(evaluate_checkpoint(path, config, state))
     _save(figure, namespace.output)
     return 0
 
@@ -58,26 +61,55 @@ def _runs_by_config(folders: Sequence[Path]) -> dict[str, list[list[Metrics]]]:
         metrics = read_metrics(folder / "metrics.csv")
         if not metrics:
             raise UserError(f"{folder} has no finished meta-iteration to draw")
-        config = yaml.safe_load((folder / "config.yaml").read_text())
-        label = labels.setdefault(str({**config, "seed": None}), folder.name)
+        label = labels.setdefault(
+            str({**_read_config(folder / "config.yaml"), "seed": None}), _label(folder, folder.name, folders)
+        )
         groups.setdefault(label, []).append(metrics)
     return groups
+
+
+def _label(path: Path, name: str, paths: Sequence[Path]) -> str:
+    """The name of a path, or the whole path where another has the same name."""
+    return name if [other.name for other in paths].count(path.name) == 1 else str(path)
+
+
+def _read_config(path: Path) -> dict[str, Any]:
+    try:
+        config = yaml.safe_load(path.read_text())
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        raise UserError(f"cannot read {path}: {' '.join(str(error).split())}") from None
+    if not isinstance(config, dict):
+        raise UserError(f"{path} is not the config of a run")
+    return config
 
 
 def _records_by_file(paths: Sequence[Path]) -> dict[str, list[dict[str, Any]]]:
     groups = {}
     for path in paths:
         try:
-            groups[path.stem] = json.loads(path.read_text())
-            groups[path.stem][0]["steps"][0]["mean"]
+            records = json.loads(path.read_text())
+            shapes = {_curve(record).shape for record in records}
         except OSError as error:
             raise UserError(f"cannot read {path}: {error}") from None
         except (ValueError, LookupError, TypeError):
-            raise UserError(f"{path} is not a file from `mamlrl evaluate --json`") from None
+            shapes = set()
+        if len(shapes) != 1 or (0,) in shapes:
+            raise UserError(
+                f"{path} is not a file from `mamlrl evaluate --json`, or its evaluations differ in steps"
+            )
+        groups[_label(path, path.stem, paths)] = records
     return groups
 
 
+def _curve(record: Mapping[str, Any]) -> NDArray[np.float64]:
+    """Means and half widths of an evaluation; raises what Python raises if the record is not one."""
+    return np.array([[row["mean"], row["interval_95"] or 0.0] for row in record["steps"]], dtype=np.float64)
+
+
 def _save(figure: Figure, path: Path) -> None:
+    formats = FigureCanvasAgg(figure).get_supported_filetypes()
+    if path.suffix.removeprefix(".").lower() not in formats:
+        raise UserError(f"cannot write {path}: its suffix must be one of {', '.join(sorted(formats))}")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         figure.savefig(path, dpi=150)

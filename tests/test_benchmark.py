@@ -1,0 +1,75 @@
+import itertools
+import re
+
+import pytest
+from programs import TINY, run
+
+import mamlrl.scripts.benchmark
+import mamlrl.timing
+
+ROWS = {
+    "sampling": "s",
+    "advantages": "s",
+    "adaptation": "s",
+    "gradient": "s",
+    "cg": "s",
+    "line_search": "s",
+    "meta-iteration": "s",
+    "sampling, environment steps": "/ s",
+    "environment alone": "/ s",
+    "sampling / environment alone": "",
+    "forward pass of the policy": "ms",
+    "curvature product": "ms",
+    "curvature product / forward pass": "",
+    "peak memory": "GiB",
+}
+
+
+@pytest.fixture
+def clock(monkeypatch):
+    """A clock that goes on by a second each time it is read."""
+    seconds = itertools.count()
+    for module in (mamlrl.timing, mamlrl.scripts.benchmark):
+        monkeypatch.setattr(module, "perf_counter", lambda: float(next(seconds)))
+
+
+def benchmark(capsys, *options):
+    assert run("benchmark", *TINY, *options) == 0
+    title, *lines = capsys.readouterr().out.splitlines()
+    rows = [re.fullmatch(r"(\S.*?) {2,}(\S+)(?: (.+))?", line) for line in lines]
+    assert all(rows)
+    return title, {row[1]: (float(row[2]), row[3] or "") for row in rows}
+
+
+@pytest.mark.usefixtures("clock")
+def test_every_phase_is_printed_with_a_positive_number(capsys):
+    title, rows = benchmark(capsys, "--repeats=1")
+    assert {name: unit for name, (_, unit) in rows.items()} == ROWS
+    assert all(value > 0 for value, _ in rows.values())
+    assert "2 tasks x 3 episodes x 10 steps" in title
+    assert "medians of 1" in title
+
+
+@pytest.mark.usefixtures("clock")
+def test_numbers_follow_from_the_clock(capsys):
+    _, rows = benchmark(capsys, "--repeats=2")
+    phases = ["sampling", "advantages", "adaptation", "gradient", "cg", "line_search"]
+    assert rows["meta-iteration"][0] == sum(rows[phase][0] for phase in phases)
+    assert rows["environment alone"][0] == 2 * 3 * 10  # that many steps within one tick
+    assert rows["sampling, environment steps"][0] == pytest.approx(2 * 60 / rows["sampling"][0], abs=0.51)
+    ratio = rows["sampling, environment steps"][0] / rows["environment alone"][0]
+    assert rows["sampling / environment alone"][0] == pytest.approx(ratio, abs=0.02)
+    assert rows["forward pass of the policy"][0] == rows["curvature product"][0] == 1000
+    assert rows["curvature product / forward pass"][0] == 1
+
+
+def test_it_runs_by_the_clock_of_the_machine(capsys):
+    _, rows = benchmark(capsys, "--repeats=1", "--adaptation.steps=2", "--trust_region.curvature_fraction=0.5")
+    assert rows.keys() == ROWS.keys()
+    assert all(value >= 0 for value, _ in rows.values())
+
+
+def test_nothing_is_written(capsys, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    benchmark(capsys, "--repeats=1")
+    assert not list(tmp_path.iterdir())

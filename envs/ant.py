@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mamlrl.envs.locomotion import Body, LocomotionVectorEnv, gymnasium_model
-from mamlrl.envs.simulator import Simulator, add_contact_sensor
+from mamlrl.envs.simulator import Simulator, fill_fields_on_reset
 from mamlrl.envs.step_functions import BODY_MOTION, CONTACT_FORCES, run_after_each_step
 from mamlrl.envs.task_env import SingleTaskEnv
 from mamlrl.envs.tasks import Direction, FloatArray, Goal, Motion, Velocity
@@ -37,7 +37,7 @@ class RllabAnt(Body):
         for geom in spec.geoms:
             geom.solref[:2] = 0.02, 1.0
             geom.solimp[:3] = 0.8, 0.8, 0.01
-        add_contact_sensor(spec, "torso")
+        fill_fields_on_reset(spec, "torso")
         run_after_each_step(spec, CONTACT_FORCES + BODY_MOTION)
         self.model = spec.compile()
         self.standing = self.model.numeric("init_qpos").data.copy()
@@ -87,7 +87,7 @@ class GymnasiumAnt(Body):
 
     def __init__(self) -> None:
         spec = gymnasium_model(MODEL_FILE)
-        add_contact_sensor(spec, "torso")
+        fill_fields_on_reset(spec, "torso")
         run_after_each_step(spec, CONTACT_FORCES)
         self.model = spec.compile()
 

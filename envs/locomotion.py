@@ -83,6 +83,7 @@ class LocomotionVectorEnv(TaskVectorEnv):
     Attributes:
         families: The body as each family has it; set by subclasses.
         body: The one in use.
+        simulator: One simulation a sub-environment; its arrays may be written to between steps.
     """
 
     families: ClassVar[Mapping[str, Callable[[], Body]]]
@@ -113,8 +114,8 @@ class LocomotionVectorEnv(TaskVectorEnv):
         self.task = task
         self.family = family
         self.body = body
-        self._simulator: Simulator = BatchSimulator(body.model, num_envs, body.substeps, body.fields, num_threads)
-        self._positions = body.position(self._simulator)
+        self.simulator: Simulator = BatchSimulator(body.model, num_envs, body.substeps, body.fields, num_threads)
+        self._positions = body.position(self.simulator)
         self._observations = np.zeros((num_envs, body.observation_size))
         self._renderer: ModelRenderer | None = None
 
@@ -124,12 +125,12 @@ class LocomotionVectorEnv(TaskVectorEnv):
 
     def _start(self, chosen: NDArray[np.bool_]) -> None:
         states = self.body.sample_states(self.np_random, int(chosen.sum()))
-        self._simulator.reset(chosen, *states)
-        self._positions[chosen] = self.body.position(self._simulator)[chosen]
-        self._observations[chosen] = self.body.observe(self._simulator)[chosen]
+        self.simulator.reset(chosen, *states)
+        self._positions[chosen] = self.body.position(self.simulator)[chosen]
+        self._observations[chosen] = self.body.observe(self.simulator)[chosen]
 
     def _advance(self, actions: NDArray[Any], running: NDArray[np.bool_]) -> tuple[FloatArray, NDArray[np.bool_]]:
-        simulator, body = self._simulator, self.body
+        simulator, body = self.simulator, self.body
         actions = np.clip(actions, -1.0, 1.0)
         diverged = simulator.step(actions, running)
         self.diverged |= diverged
@@ -146,7 +147,7 @@ class LocomotionVectorEnv(TaskVectorEnv):
     def _draw(self, index: int) -> Frame:
         if self._renderer is None:
             self._renderer = ModelRenderer(self.body.model)
-        return self._renderer.draw(self._simulator.positions[index])
+        return self._renderer.draw(self.simulator.positions[index])
 
     def close_extras(self, **kwargs: Any) -> None:
         """Frees the picture's graphics context."""

@@ -70,7 +70,7 @@ class BatchSimulator(Simulator):
     """Simulations on `mujoco.batch.Batch`: its own threads, results the same for any number of them.
 
     Args:
-        model: What to simulate, built with `add_contact_sensor` if `cfrc_ext` is among the fields.
+        model: What to simulate, built with `fill_fields_on_reset` if its fields need it.
         num_simulations: How many.
         substeps: Steps of the model's own time step in one `step`.
         fields: Names of the derived `MjData` fields to keep.
@@ -85,7 +85,7 @@ class BatchSimulator(Simulator):
         fields: Sequence[str] = (),
         num_threads: int = 0,
     ) -> None:
-        threads = min(num_threads or len(os.sched_getaffinity(0)), num_simulations)
+        threads = min(num_threads or os.cpu_count() or 1, num_simulations)
         self._batch: Any = Batch(model, num_simulations, threads)
         self._substeps = substeps
         self._default_state = self._batch.state[0].copy()
@@ -102,7 +102,6 @@ class BatchSimulator(Simulator):
         self._batch.state[chosen] = self._default_state
         self.positions[chosen] = positions
         self.velocities[chosen] = velocities
-        # the sensors trigger the contact forces here, where no step does; in steps they would be wasted work
         flags = self._disabled.copy()
         self._disabled[...] = flags & ~int(mujoco.mjtDisableBit.mjDSBL_SENSOR)
         self._batch.forward(chosen)
@@ -122,15 +121,19 @@ class BatchSimulator(Simulator):
         return diverged
 
 
-def add_contact_sensor(spec: mujoco.MjSpec, body: str) -> None:
-    """Lets `BatchSimulator.reset` compute contact forces: the sensor asks for them, and is off in steps."""
-    spec.body(body).add_site(name="contact_sensor")
-    spec.add_sensor(
-        name="contact_sensor",
-        type=mujoco.mjtSensor.mjSENS_FORCE,
-        objtype=mujoco.mjtObj.mjOBJ_SITE,
-        objname="contact_sensor",
-    )
+def fill_fields_on_reset(spec: mujoco.MjSpec, body: str) -> None:
+    """Lets `BatchSimulator.reset` compute contact forces and velocities of centres of mass.
+
+    In steps, `run_after_each_step` does so more cheaply. Here, sensors ask for them; only a reset turns them on.
+
+    Args:
+        spec: The model, changed in place.
+        body: Name of a body; any will do.
+    """
+    spec.body(body).add_site(name=body)
+    sensors, objects = mujoco.mjtSensor, mujoco.mjtObj
+    spec.add_sensor(name="force", type=sensors.mjSENS_FORCE, objtype=objects.mjOBJ_SITE, objname=body)
+    spec.add_sensor(name="velocity", type=sensors.mjSENS_SUBTREELINVEL, objtype=objects.mjOBJ_BODY, objname=body)
     spec.option.disableflags |= mujoco.mjtDisableBit.mjDSBL_SENSOR
 
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-import mujoco
 import numpy as np
 
+from mamlrl.envs.engine import mujoco
 from mamlrl.envs.locomotion import Body, LocomotionVectorEnv, gymnasium_model
 from mamlrl.envs.simulator import Simulator
 from mamlrl.envs.task_env import SingleTaskEnv

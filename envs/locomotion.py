@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import Any, ClassVar
 
-import mujoco
+import gymnasium
 import numpy as np
-from gymnasium.envs.mujoco.mujoco_env import expand_model_path
 from gymnasium.spaces import Box
 from numpy.typing import NDArray
 
+from mamlrl.envs.engine import mujoco
 from mamlrl.envs.rendering import ModelRenderer
 from mamlrl.envs.simulator import BatchSimulator, Simulator
 from mamlrl.envs.task_env import Frame, TaskVectorEnv
@@ -158,4 +159,5 @@ class LocomotionVectorEnv(TaskVectorEnv):
 
 def gymnasium_model(file_name: str) -> mujoco.MjSpec:
     """Loads a model that comes with Gymnasium, to be changed and compiled."""
-    return mujoco.MjSpec.from_file(expand_model_path(file_name))
+    assets = Path(gymnasium.__file__).parent / "envs" / "mujoco" / "assets"
+    return mujoco.MjSpec.from_file(str(assets / file_name))

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-import mujoco
 import numpy as np
 from numpy.typing import NDArray
+
+from mamlrl.envs.engine import mujoco
 
 FRAME_SIZE = 240  # pixels
 REMEDY = (

@@ -8,10 +8,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from typing import Any
 
-import mujoco
 import numpy as np
-from mujoco.batch import Batch, SimulationError
 from numpy.typing import NDArray
+
+from mamlrl.envs.engine import Batch, SimulationError, mujoco
 
 _UNSTABLE = [
     int(warning)

@@ -15,7 +15,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import mujoco
+from mamlrl.envs.engine import mujoco
 
 CONTACT_FORCES = ("mj_rnePostConstraint",)  # those of the step just made
 BODY_MOTION = ("mj_kinematics", "mj_comPos", "mj_comVel", "mj_subtreeVel")  # of the state just reached

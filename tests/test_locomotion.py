@@ -1,3 +1,6 @@
+import subprocess
+import sys
+
 import gymnasium
 import mujoco
 import numpy as np
@@ -345,6 +348,16 @@ def test_pictures_follow_the_body():
         env.step(np.ones((1, 8)))
     assert not np.array_equal(first, env.render()[0])
     env.close()
+
+
+@pytest.mark.parametrize("spoil", ["sys.modules['mujoco'] = None", "os.environ['MUJOCO_GL'] = 'typewriter'"])
+def test_mujoco_that_cannot_be_imported_is_told_with_its_remedy(spoil):
+    program = f"import os, sys; {spoil}; import mamlrl, gymnasium; gymnasium.make('mamlrl/AntGoal-v0')"
+    result = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
+    assert result.returncode == 1
+    last = result.stderr.strip().splitlines()[-1]
+    assert "DependencyNotInstalled" in last
+    assert "pip install" in last
 
 
 def test_a_missing_graphics_platform_is_told_with_its_remedy(monkeypatch):

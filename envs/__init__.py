@@ -12,10 +12,14 @@ _FAMILIES = {  # id without namespace and version, and the module that defines i
     "Navigation2D": "navigation",
     "HalfCheetahVelocity": "half_cheetah",
     "HalfCheetahDirection": "half_cheetah",
+    "HalfCheetahParameters": "half_cheetah",
+    "HalfCheetahCrippled": "half_cheetah",
     "AntVelocity": "ant",
     "AntDirection": "ant",
     "AntRandomDirection": "ant",
     "AntGoal": "ant",
+    "AntParameters": "ant",
+    "AntCrippled": "ant",
 }
 
 

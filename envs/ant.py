@@ -8,15 +8,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mamlrl.envs.locomotion import Body, LocomotionVectorEnv, gymnasium_model
-from mamlrl.envs.simulator import Simulator, fill_fields_on_reset
+from mamlrl.envs.physical_tasks import Crippled, PhysicalParameters
+from mamlrl.envs.simulator import FloatArray, Simulator, fill_fields_on_reset
 from mamlrl.envs.step_functions import BODY_MOTION, CONTACT_FORCES, run_after_each_step
 from mamlrl.envs.task_env import SingleTaskEnv
-from mamlrl.envs.tasks import Direction, FloatArray, Goal, Motion, Velocity
+from mamlrl.envs.tasks import Direction, Goal, Motion, Velocity
 
 MODEL_FILE = "ant.xml"
 TORSO = 1  # body
 HEALTHY_HEIGHT = (0.2, 1.0)  # metres
 CONTACT_LIMIT = 1.0  # contact forces are clipped to +- this
+LEGS = [[0, 1], [2, 3], [4, 5], [6, 7]]  # actuators of hip and ankle
 
 
 class RllabAnt(Body):
@@ -179,6 +181,26 @@ class AntGoalVectorEnv(AntVectorEnv):
         super().__init__(num_envs, task=Goal(goal_range, bonus=4.0), **kwargs)
 
 
+class AntParametersVectorEnv(AntVectorEnv):
+    """Ants run forwards with unknown mass, friction, damping and strength: v.
+
+    Args:
+        num_envs: Number of sub-environments.
+        max_factor: The four are log-uniform between this multiple of the usual value and its inverse.
+        **kwargs: See `LocomotionVectorEnv`.
+    """
+
+    def __init__(self, num_envs: int = 1, *, max_factor: float = 2.0, **kwargs: Any) -> None:
+        super().__init__(num_envs, task=PhysicalParameters(max_factor), **kwargs)
+
+
+class AntCrippledVectorEnv(AntVectorEnv):
+    """Ants run forwards with one leg that does not obey: v."""
+
+    def __init__(self, num_envs: int = 1, **kwargs: Any) -> None:
+        super().__init__(num_envs, task=Crippled(LEGS), **kwargs)
+
+
 class AntVelocityEnv(SingleTaskEnv):
     """An ant as an ordinary Gymnasium environment; see `AntVelocityVectorEnv`."""
 
@@ -201,3 +223,15 @@ class AntGoalEnv(SingleTaskEnv):
     """An ant as an ordinary Gymnasium environment; see `AntGoalVectorEnv`."""
 
     vector_env_class = AntGoalVectorEnv
+
+
+class AntParametersEnv(SingleTaskEnv):
+    """An ant as an ordinary Gymnasium environment; see `AntParametersVectorEnv`."""
+
+    vector_env_class = AntParametersVectorEnv
+
+
+class AntCrippledEnv(SingleTaskEnv):
+    """An ant as an ordinary Gymnasium environment; see `AntCrippledVectorEnv`."""
+
+    vector_env_class = AntCrippledVectorEnv

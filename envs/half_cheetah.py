@@ -8,12 +8,14 @@ import numpy as np
 
 from mamlrl.envs.engine import mujoco
 from mamlrl.envs.locomotion import Body, LocomotionVectorEnv, gymnasium_model
-from mamlrl.envs.simulator import Simulator
+from mamlrl.envs.physical_tasks import Crippled, PhysicalParameters
+from mamlrl.envs.simulator import FloatArray, Simulator
 from mamlrl.envs.task_env import SingleTaskEnv
-from mamlrl.envs.tasks import Direction, FloatArray, Motion, Velocity
+from mamlrl.envs.tasks import Direction, Motion, Velocity
 
 MODEL_FILE = "half_cheetah.xml"
 TORSO = 1  # body; its coordinates are x, z and an angle about y, and each other body has one more angle
+JOINTS = [[actuator] for actuator in range(6)]
 
 
 class RllabHalfCheetah(Body):
@@ -102,6 +104,7 @@ class CentreOfMass:
     All hinges turn about y. Body b is turned by phi_b, the sum of the angles from the torso to it, and moves the
     centre of mass by a lever c_b that turns with it: com = root + sum_b R(phi_b) c_b. With M the total mass and
     M_k that of the branch that begins with body k, M c_b = m_b (centre of b) + sum_{children k} M_k (joint of k).
+    A factor common to all masses changes nothing.
     """
 
     def __init__(self, model: mujoco.MjModel) -> None:
@@ -162,6 +165,26 @@ class HalfCheetahDirectionVectorEnv(HalfCheetahVectorEnv):
         super().__init__(num_envs, task=Direction(1), **kwargs)
 
 
+class HalfCheetahParametersVectorEnv(HalfCheetahVectorEnv):
+    """Half-cheetahs run forwards with unknown mass, friction, damping and strength: v.
+
+    Args:
+        num_envs: Number of sub-environments.
+        max_factor: The four are log-uniform between this multiple of the usual value and its inverse.
+        **kwargs: See `LocomotionVectorEnv`.
+    """
+
+    def __init__(self, num_envs: int = 1, *, max_factor: float = 2.0, **kwargs: Any) -> None:
+        super().__init__(num_envs, task=PhysicalParameters(max_factor), **kwargs)
+
+
+class HalfCheetahCrippledVectorEnv(HalfCheetahVectorEnv):
+    """Half-cheetahs run forwards with one joint that does not obey: v."""
+
+    def __init__(self, num_envs: int = 1, **kwargs: Any) -> None:
+        super().__init__(num_envs, task=Crippled(JOINTS), **kwargs)
+
+
 class HalfCheetahVelocityEnv(SingleTaskEnv):
     """A half-cheetah as an ordinary Gymnasium environment; see `HalfCheetahVelocityVectorEnv`."""
 
@@ -172,3 +195,15 @@ class HalfCheetahDirectionEnv(SingleTaskEnv):
     """A half-cheetah as an ordinary Gymnasium environment; see `HalfCheetahDirectionVectorEnv`."""
 
     vector_env_class = HalfCheetahDirectionVectorEnv
+
+
+class HalfCheetahParametersEnv(SingleTaskEnv):
+    """A half-cheetah as an ordinary Gymnasium environment; see `HalfCheetahParametersVectorEnv`."""
+
+    vector_env_class = HalfCheetahParametersVectorEnv
+
+
+class HalfCheetahCrippledEnv(SingleTaskEnv):
+    """A half-cheetah as an ordinary Gymnasium environment; see `HalfCheetahCrippledVectorEnv`."""
+
+    vector_env_class = HalfCheetahCrippledVectorEnv

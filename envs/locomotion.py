@@ -14,9 +14,9 @@ from numpy.typing import NDArray
 
 from mamlrl.envs.engine import mujoco
 from mamlrl.envs.rendering import ModelRenderer
-from mamlrl.envs.simulator import BatchSimulator, Simulator
+from mamlrl.envs.simulator import BatchSimulator, FloatArray, Simulator
 from mamlrl.envs.task_env import Frame, TaskVectorEnv
-from mamlrl.envs.tasks import FloatArray, Motion, Task
+from mamlrl.envs.tasks import Motion, Task
 
 
 class Body(ABC):
@@ -126,6 +126,7 @@ class LocomotionVectorEnv(TaskVectorEnv):
 
     def _start(self, chosen: NDArray[np.bool_]) -> None:
         states = self.body.sample_states(self.np_random, int(chosen.sum()))
+        self.task.configure(self.simulator, chosen, self.tasks[chosen])
         self.simulator.reset(chosen, *states)
         self._positions[chosen] = self.body.position(self.simulator)[chosen]
         self._observations[chosen] = self.body.observe(self.simulator)[chosen]

@@ -13,6 +13,14 @@ from numpy.typing import NDArray
 
 from mamlrl.envs.engine import Batch, SimulationError, mujoco
 
+FloatArray = NDArray[np.float64]
+
+_SCALABLE = {  # parameter, and the model's fields that are proportional to it
+    "mass": ("body_mass", "body_inertia"),
+    "friction": ("geom_friction",),
+    "damping": ("dof_damping",),
+    "strength": ("actuator_gear",),
+}
 _UNSTABLE = [
     int(warning)
     for warning in (
@@ -36,15 +44,13 @@ class Simulator(ABC):
         time_step: Simulated seconds that one `step` takes.
     """
 
-    positions: NDArray[np.float64]
-    velocities: NDArray[np.float64]
-    fields: Mapping[str, NDArray[np.float64]]
+    positions: FloatArray
+    velocities: FloatArray
+    fields: Mapping[str, FloatArray]
     time_step: float
 
     @abstractmethod
-    def reset(
-        self, chosen: NDArray[np.bool_], positions: NDArray[np.float64], velocities: NDArray[np.float64]
-    ) -> None:
+    def reset(self, chosen: NDArray[np.bool_], positions: FloatArray, velocities: FloatArray) -> None:
         """Restarts simulations; fields, contact forces included, are those of the new state.
 
         Args:
@@ -54,7 +60,7 @@ class Simulator(ABC):
         """
 
     @abstractmethod
-    def step(self, controls: NDArray[np.float64], running: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    def step(self, controls: FloatArray, running: NDArray[np.bool_]) -> NDArray[np.bool_]:
         """Advances the running simulations, each with its controls held.
 
         Args:
@@ -63,6 +69,17 @@ class Simulator(ABC):
 
         Returns:
             Which of them diverged, shape (num_simulations,). Their state is the model's default one.
+        """
+
+    @abstractmethod
+    def scale(self, parameter: str, chosen: NDArray[np.bool_], factors: FloatArray) -> None:
+        """Gives simulations, before they are reset, a multiple of the model's own value of a physical parameter.
+
+        Args:
+            parameter: `mass` of bodies, `friction` of geoms, `damping` of joints, or `strength` of actuators.
+            chosen: Which simulations, shape (num_simulations,).
+            factors: Shape (number chosen, 1), or one for each body, geom, joint axis or actuator:
+                (number chosen, nbody, ngeom, nv or nu).
         """
 
 
@@ -87,6 +104,7 @@ class BatchSimulator(Simulator):
     ) -> None:
         threads = min(num_threads or os.cpu_count() or 1, num_simulations)
         self._batch: Any = Batch(model, num_simulations, threads)
+        self._model = model
         self._substeps = substeps
         self._default_state = self._batch.state[0].copy()
         self._disabled = self._batch.expand("opt.disableflags")
@@ -95,9 +113,7 @@ class BatchSimulator(Simulator):
         self.fields = {name: self._batch.bind(name) for name in fields}
         self.time_step = substeps * float(model.opt.timestep)
 
-    def reset(
-        self, chosen: NDArray[np.bool_], positions: NDArray[np.float64], velocities: NDArray[np.float64]
-    ) -> None:
+    def reset(self, chosen: NDArray[np.bool_], positions: FloatArray, velocities: FloatArray) -> None:
         """See `Simulator.reset`."""
         self._batch.state[chosen] = self._default_state
         self.positions[chosen] = positions
@@ -107,7 +123,7 @@ class BatchSimulator(Simulator):
         self._batch.forward(chosen)
         self._disabled[...] = flags
 
-    def step(self, controls: NDArray[np.float64], running: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    def step(self, controls: FloatArray, running: NDArray[np.bool_]) -> NDArray[np.bool_]:
         """See `Simulator.step`."""
         batch = self._batch
         batch.warning[...] = 0
@@ -119,6 +135,15 @@ class BatchSimulator(Simulator):
         diverged: NDArray[np.bool_] = running & (~stable | warned | (batch.status != 0))
         batch.state[diverged] = self._default_state
         return diverged
+
+    def scale(self, parameter: str, chosen: NDArray[np.bool_], factors: FloatArray) -> None:
+        """See `Simulator.scale`."""
+        for name in _SCALABLE[parameter]:
+            original: FloatArray = getattr(self._model, name)
+            ones = (1,) * (original.ndim - 1)
+            self._batch.expand(name)[chosen] = original * factors.reshape(*factors.shape, *ones)
+        if parameter == "mass":  # quantities that the constraint solver derives from it
+            self._batch.set_const(chosen)
 
 
 def fill_fields_on_reset(spec: mujoco.MjSpec, body: str) -> None:

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 from gymnasium.spaces import Box
 from numpy.typing import NDArray
 
-FloatArray = NDArray[np.float64]
+from mamlrl.envs.simulator import FloatArray, Simulator
 
 
 @dataclass(frozen=True)
@@ -25,16 +26,20 @@ class Motion:
     velocity: FloatArray
 
 
-class Task(Protocol):
-    """A distribution of tasks."""
+class Task(ABC):
+    """A distribution of tasks.
 
-    @property
-    def space(self) -> Box:
-        """Space of one task's parameters."""
+    Attributes:
+        space: Space of one task's parameters.
+    """
 
+    space: Box[Any]
+
+    @abstractmethod
     def sample(self, rng: np.random.Generator, num_tasks: int) -> FloatArray:
         """Draws task parameters, shape (num_tasks, *space.shape)."""
 
+    @abstractmethod
     def reward(self, motion: Motion, tasks: FloatArray) -> FloatArray:
         """Rewards each body for its own task, shape (num_envs,).
 
@@ -43,8 +48,19 @@ class Task(Protocol):
             tasks: Parameters of each body's task, shape (num_envs, *space.shape).
         """
 
+    def configure(  # noqa: B027 (most tasks leave the physics alone)
+        self, simulator: Simulator, chosen: NDArray[np.bool_], tasks: FloatArray
+    ) -> None:
+        """Gives simulations that are about to restart the physics of their tasks: here, the model's own.
 
-class Velocity:
+        Args:
+            simulator: Of all bodies.
+            chosen: Which simulations, shape (num_envs,).
+            tasks: Parameters of the chosen ones' tasks, shape (number chosen, *space.shape).
+        """
+
+
+class Velocity(Task):
     """Move along x at velocity g, uniform on a range; the reward is `bonus - |v - g|`.
 
     Args:
@@ -66,7 +82,7 @@ class Velocity:
         return self.bonus - np.abs(motion.velocity[:, 0] - tasks[:, 0])
 
 
-class Direction:
+class Direction(Task):
     """Move along a unit vector; the reward is the velocity along it.
 
     In one dimension the vectors are +1 and -1, in two the unit circle, uniformly distributed in both.
@@ -90,7 +106,7 @@ class Direction:
         return np.sum(motion.velocity[:, : tasks.shape[1]] * tasks, axis=1)
 
 
-class Goal:
+class Goal(Task):
     """Move to a point of the plane; the reward is `bonus` minus the L1 distance to it.
 
     Args:

@@ -8,11 +8,26 @@ __all__ = ["NAMESPACE", "SingleTaskEnv", "TaskVectorEnv", "register_environments
 
 NAMESPACE = "mamlrl"
 
+_FAMILIES = {  # id without namespace and version, and the module that defines its two classes
+    "Navigation2D": "navigation",
+    "HalfCheetahVelocity": "half_cheetah",
+    "HalfCheetahDirection": "half_cheetah",
+    "HalfCheetahParameters": "half_cheetah",
+    "HalfCheetahCrippled": "half_cheetah",
+    "AntVelocity": "ant",
+    "AntDirection": "ant",
+    "AntRandomDirection": "ant",
+    "AntGoal": "ant",
+    "AntParameters": "ant",
+    "AntCrippled": "ant",
+}
+
 
 def register_environments() -> None:
     """Registers every task family with Gymnasium; importing `mamlrl` does this already."""
-    gymnasium.register(
-        id=f"{NAMESPACE}/Navigation2D-v0",
-        entry_point="mamlrl.envs.navigation:Navigation2DEnv",
-        vector_entry_point="mamlrl.envs.navigation:Navigation2DVectorEnv",
-    )
+    for name, module in _FAMILIES.items():
+        gymnasium.register(
+            id=f"{NAMESPACE}/{name}-v0",
+            entry_point=f"mamlrl.envs.{module}:{name}Env",
+            vector_entry_point=f"mamlrl.envs.{module}:{name}VectorEnv",
+        )

@@ -39,6 +39,7 @@ class TaskVectorEnv(VectorEnv[Any, Any, Any], ABC):
         horizon: Steps after which an episode is truncated.
         task_space: Space of one task's parameters; a task outside it is refused.
         tasks: Task of every sub-environment, shape (num_envs, *task_space.shape).
+        diverged: Which current episodes ended because their simulation diverged, shape (num_envs,).
     """
 
     metadata: dict[str, Any] = {  # noqa: RUF012 (Gymnasium's own signature)
@@ -76,6 +77,7 @@ class TaskVectorEnv(VectorEnv[Any, Any, Any], ABC):
         self._was_reset = False
         self._elapsed = np.zeros(num_envs, dtype=np.int64)
         self._terminated = np.zeros(num_envs, dtype=np.bool_)
+        self.diverged = np.zeros(num_envs, dtype=np.bool_)
 
     @abstractmethod
     def sample_tasks(self, rng: np.random.Generator, num_tasks: int) -> NDArray[np.float64]:
@@ -158,6 +160,7 @@ class TaskVectorEnv(VectorEnv[Any, Any, Any], ABC):
         self._was_reset = True
         self._elapsed[chosen] = 0
         self._terminated[chosen] = False
+        self.diverged[chosen] = False
         self._start(chosen)
         return self._observe(), {}
 
@@ -170,7 +173,7 @@ class TaskVectorEnv(VectorEnv[Any, Any, Any], ABC):
             actions: Shape (num_envs, *single_action_space.shape); values outside the action space are clipped.
 
         Returns:
-            Observations, rewards, terminations, truncations (leading axis num_envs) and an empty info.
+            Observations, rewards, terminations, truncations (leading axis num_envs), and `diverged` as info.
 
         Raises:
             gymnasium.error.ResetNeeded: Before the first `reset`.
@@ -186,7 +189,8 @@ class TaskVectorEnv(VectorEnv[Any, Any, Any], ABC):
         self._elapsed += running
         self._terminated |= running & terminated
         truncated = self._elapsed >= self.horizon
-        return self._observe(), np.where(running, rewards, 0.0), self._terminated.copy(), truncated, {}
+        info = {"diverged": self.diverged.copy()}
+        return self._observe(), np.where(running, rewards, 0.0), self._terminated.copy(), truncated, info
 
     def render(self) -> tuple[Frame, ...] | None:
         """Draws every sub-environment: a tuple of (height, width, 3) images, or None without a render mode."""
@@ -226,6 +230,7 @@ class SingleTaskEnv(gymnasium.Env[Any, Any]):
     def step(self, action: NDArray[Any]) -> tuple[NDArray[Any], float, bool, bool, dict[str, Any]]:
         """Takes one step; see `TaskVectorEnv.step`."""
         observations, rewards, terminated, truncated, info = self.vector_env.step(np.asarray(action)[None])
+        info = {key: values[0] for key, values in info.items()}
         return observations[0], float(rewards[0]), bool(terminated[0]), bool(truncated[0]), info
 
     def render(self) -> Frame | None:

@@ -1,0 +1,156 @@
+"""What a locomotion task asks of a body: the part of the reward that depends on the task's parameters."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from gymnasium.spaces import Box
+from numpy.typing import NDArray
+
+from mamlrl.envs.simulator import FloatArray, Simulator
+
+
+@dataclass(frozen=True)
+class Motion:
+    """Where the bodies are after a step, and how they move, in the coordinates that tasks judge.
+
+    Attributes:
+        position: In metres, shape (num_envs, D): D is 1 for bodies that move along a line, 2 in the plane.
+        velocity: In metres a second, shape (num_envs, D).
+    """
+
+    position: FloatArray
+    velocity: FloatArray
+
+
+class Task(ABC):
+    """A distribution of tasks.
+
+    Attributes:
+        space: Space of one task's parameters.
+    """
+
+    space: Box[Any]
+
+    @abstractmethod
+    def sample(self, rng: np.random.Generator, num_tasks: int) -> FloatArray:
+        """Draws task parameters, shape (num_tasks, *space.shape)."""
+
+    @abstractmethod
+    def reward(self, motion: Motion, tasks: FloatArray) -> FloatArray:
+        """Rewards each body for its own task, shape (num_envs,).
+
+        Args:
+            motion: Of every body.
+            tasks: Parameters of each body's task, shape (num_envs, *space.shape).
+        """
+
+    def configure(  # noqa: B027 (most tasks leave the physics alone)
+        self, simulator: Simulator, chosen: NDArray[np.bool_], tasks: FloatArray
+    ) -> None:
+        """Gives simulations that are about to restart the physics of their tasks: here, the model's own.
+
+        Args:
+            simulator: Of all bodies.
+            chosen: Which simulations, shape (num_envs,).
+            tasks: Parameters of the chosen ones' tasks, shape (number chosen, *space.shape).
+        """
+
+
+class Velocity(Task):
+    """Move along x at velocity g, uniform on a range; the reward is `bonus - |v - g|`.
+
+    Args:
+        velocity_range: Lowest and highest goal velocity, in metres a second.
+        bonus: Constant that makes it worth staying alive.
+    """
+
+    def __init__(self, velocity_range: tuple[float, float], bonus: float = 0.0) -> None:
+        low, high = _checked_range("velocity_range", velocity_range)
+        self.space = Box(low, high, (1,), np.float64)
+        self.bonus = bonus
+
+    def sample(self, rng: np.random.Generator, num_tasks: int) -> FloatArray:
+        """Draws goal velocities, shape (num_tasks, 1)."""
+        return rng.uniform(self.space.low, self.space.high, (num_tasks, 1))
+
+    def reward(self, motion: Motion, tasks: FloatArray) -> FloatArray:
+        """See `Task.reward`."""
+        return self.bonus - np.abs(motion.velocity[:, 0] - tasks[:, 0])
+
+
+class Direction(Task):
+    """Move along a unit vector; the reward is the velocity along it.
+
+    In one dimension the vectors are +1 and -1, in two the unit circle, uniformly distributed in both.
+
+    Args:
+        dimensions: 1 or 2.
+    """
+
+    def __init__(self, dimensions: int) -> None:
+        self.space = UnitVectors(dimensions)
+
+    def sample(self, rng: np.random.Generator, num_tasks: int) -> FloatArray:
+        """Draws unit vectors, shape (num_tasks, dimensions)."""
+        if self.space.shape == (1,):
+            return rng.choice([-1.0, 1.0], (num_tasks, 1))
+        angles = rng.uniform(-np.pi, np.pi, num_tasks)
+        return np.stack([np.cos(angles), np.sin(angles)], axis=1)
+
+    def reward(self, motion: Motion, tasks: FloatArray) -> FloatArray:
+        """See `Task.reward`."""
+        return np.sum(motion.velocity[:, : tasks.shape[1]] * tasks, axis=1)
+
+
+class Goal(Task):
+    """Move to a point of the plane; the reward is `bonus` minus the L1 distance to it.
+
+    Args:
+        goal_range: Goals are uniform on [-goal_range, goal_range]^2, in metres.
+        bonus: Constant that makes it worth staying alive.
+    """
+
+    def __init__(self, goal_range: float, bonus: float = 4.0) -> None:
+        if not 0 < goal_range < np.inf:
+            raise ValueError(f"goal_range must be positive and finite, got {goal_range}")
+        self.space = Box(-goal_range, goal_range, (2,), np.float64)
+        self.bonus = bonus
+
+    def sample(self, rng: np.random.Generator, num_tasks: int) -> FloatArray:
+        """Draws goals, shape (num_tasks, 2)."""
+        return rng.uniform(self.space.low, self.space.high, (num_tasks, 2))
+
+    def reward(self, motion: Motion, tasks: FloatArray) -> FloatArray:
+        """See `Task.reward`."""
+        return self.bonus - np.abs(motion.position - tasks).sum(axis=1)
+
+
+class UnitVectors(Box):
+    """Vectors of length 1, shape (dimensions,)."""
+
+    def __init__(self, dimensions: int) -> None:
+        super().__init__(-1.0, 1.0, (dimensions,), np.float64)
+
+    def contains(self, x: Any) -> bool:
+        """Tells whether x is a unit vector, up to rounding."""
+        return super().contains(x) and bool(abs(np.linalg.norm(x) - 1) < 1e-6)
+
+    def sample(self, mask: None = None, probability: None = None) -> NDArray[Any]:
+        """Draws a direction, uniformly; `mask` and `probability` are ignored as in every `Box`."""
+        vector = self.np_random.standard_normal(self.shape)
+        return vector / np.linalg.norm(vector)
+
+    def __repr__(self) -> str:
+        return f"UnitVectors({self.shape[0]})"
+
+
+def _checked_range(name: str, bounds: tuple[float, float]) -> tuple[float, float]:
+    """Raises a ValueError that names the argument unless it is (low, high) with low < high, both finite."""
+    values = np.asarray(bounds, dtype=np.float64)
+    if values.shape != (2,) or not np.isfinite(values).all() or values[0] >= values[1]:
+        raise ValueError(f"{name} must be two finite numbers in increasing order, got {bounds}")
+    return float(values[0]), float(values[1])

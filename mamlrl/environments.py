@@ -51,12 +51,16 @@ def _find_creator(identifier: str) -> object:
         if module:
             import_module(module)
         creator = gymnasium.spec(name).vector_entry_point
+        if isinstance(creator, str):
+            creator = load_env_creator(creator)
+    except gymnasium.error.DependencyNotInstalled as error:
+        raise UserError(f"env.id: {identifier} cannot be made: {error}") from None
     except (gymnasium.error.Error, ModuleNotFoundError):
         nearest = difflib.get_close_matches(identifier, _known_ids(), n=1, cutoff=0.0)
         raise UserError(f"env.id: no environment {identifier!r}; did you mean {nearest[0]}?") from None
     if creator is None:
         raise UserError(f"env.id: {identifier} is not a task environment; there are: {', '.join(_known_ids())}")
-    return load_env_creator(creator) if isinstance(creator, str) else creator
+    return creator
 
 
 def _known_ids() -> list[str]:

@@ -27,11 +27,13 @@ class AdaptedTasks:
         adaptation: Parameters before each step and after the last.
         rollouts: Of the parameters before each step, and of the adapted ones.
         processed: The same with advantages.
+        diverged: Simulations that diverged on the way.
     """
 
     adaptation: Adaptation
     rollouts: tuple[Rollouts, ...]
     processed: tuple[ProcessedRollouts, ...]
+    diverged: int
 
 
 class InnerLoop:
@@ -84,6 +86,7 @@ class InnerLoop:
             The adaptation and all rollouts.
         """
         self.env.set_tasks(tasks)
+        diverged_before = self._sampler.diverged
         rollouts: list[Rollouts] = []
         processed: list[ProcessedRollouts] = []
 
@@ -101,4 +104,5 @@ class InnerLoop:
         with timer.phase("adaptation"):
             adaptation = estimator.adapt(params, self.num_tasks, source)
         sample(adaptation.params)
-        return AdaptedTasks(adaptation, tuple(rollouts), tuple(processed))
+        diverged = self._sampler.diverged - diverged_before
+        return AdaptedTasks(adaptation, tuple(rollouts), tuple(processed), diverged)

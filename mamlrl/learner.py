@@ -111,6 +111,7 @@ class MetaLearner:
             metrics[f"explained_variance/step_{step}"] = float(processed.explained_variance.mean())
         for step, gradients in enumerate(adapted.adaptation.gradients):
             metrics[f"gradient_norm/inner_{step + 1}"] = float(gradients.norm(dim=1).mean())
+        metrics["diverged_simulations"] = adapted.diverged
         batch = adapted.processed[-1].batch
         entropy = self.policy.distribution.entropy(batch.outputs)
         metrics["entropy"] = float((batch.weights * entropy).sum(dim=1).mean())

@@ -162,7 +162,7 @@ def make_policy(
     ):
         raise UserError(
             f"the MLP policy needs observations that are vectors (a Box with one axis), not {observation_space}; "
-            "flatten them with gymnasium.wrappers.FlattenObservation"
+            "give the environment an observation space that is flat (gymnasium.spaces.flatten_space)"
         )
     distribution: Distribution
     if isinstance(action_space, Box) and len(action_space.shape) == 1:

@@ -55,6 +55,9 @@ class Sampler:
         num_tasks: Number of tasks; the sub-environments of a task are its episodes.
         config: How much to collect.
         device: Where the policy runs and the rollouts live.
+
+    Attributes:
+        diverged: Simulations that diverged so far, which ended their episodes.
     """
 
     def __init__(
@@ -70,6 +73,7 @@ class Sampler:
         self.axes = (num_tasks, env.num_envs // num_tasks)
         self.config = config
         self.device = device
+        self.diverged = 0
 
     def sample(self, params: Tensor, rng: np.random.Generator, generator: torch.Generator) -> Rollouts:
         """Collects episodes of every task.
@@ -114,6 +118,7 @@ class Sampler:
             running = running & ~(terminated | truncated)
             if not running.any():
                 break
+        self.diverged += int(env.diverged.sum())
         steps = len(actions)
         self._check_finite("observation", observations[:steps], mask[:steps])
         self._check_finite("reward", rewards[:steps], mask[:steps])

@@ -38,8 +38,8 @@ def test_a_run_leaves_config_metrics_events_and_checkpoints(tmp_path):
 def test_every_metric_that_the_learner_reports_is_finite_and_present():
     metrics = MetaLearner(tiny_config("--adaptation.steps=2")).iterate()
     assert {
-        "iteration", "env_steps", "entropy", "kl", "surrogate_improvement", "line_search_steps",
-        "line_search_accepted", "cg_iterations", "cg_residual", "gradient_norm/meta",
+        "iteration", "env_steps", "diverged_simulations", "entropy", "kl", "surrogate_improvement",
+        "line_search_steps", "line_search_accepted", "cg_iterations", "cg_residual", "gradient_norm/meta",
     } | {f"{name}/{step}" for name, step in [
         *(("return", f"step_{k}") for k in range(3)), *(("explained_variance", f"step_{k}") for k in range(3)),
         ("gradient_norm", "inner_1"), ("gradient_norm", "inner_2"),
@@ -154,3 +154,22 @@ def test_resume_without_a_run_is_refused(tmp_path):
     with pytest.raises(UserError, match="no run to resume"):
         train(tiny_config(), tmp_path / "none", resume=True)
     assert not (tmp_path / "none").exists()
+
+
+def test_diverged_simulations_are_counted_and_do_not_stop_the_run(monkeypatch):
+    config = load_config(
+        "navigation2d",
+        [*TINY[2:], "--env.id=mamlrl/AntDirection-v0", "--env.kwargs={horizon: 10}"],
+    )
+    learner = MetaLearner(config)
+    start = type(learner.env)._start
+
+    def start_one_badly(env, chosen):
+        start(env, chosen)
+        env.simulator.velocities[0] = 1e20
+
+    monkeypatch.setattr(type(learner.env), "_start", start_one_badly)
+    metrics = learner.iterate()
+    assert metrics["diverged_simulations"] == 2  # one before adaptation, one after
+    assert all(map(torch.isfinite, map(torch.tensor, metrics.values())))
+    assert torch.isfinite(learner.params).all()

@@ -50,9 +50,8 @@ def _find_creator(identifier: str) -> object:
     try:
         if module:
             import_module(module)
-        creator = gymnasium.spec(name).vector_entry_point
-        if isinstance(creator, str):
-            creator = load_env_creator(creator)
+        entry_point = gymnasium.spec(name).vector_entry_point
+        creator = load_env_creator(entry_point) if isinstance(entry_point, str) else entry_point
     except gymnasium.error.DependencyNotInstalled as error:
         raise UserError(f"env.id: {identifier} cannot be made: {error}") from None
     except (gymnasium.error.Error, ModuleNotFoundError):

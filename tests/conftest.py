@@ -1,3 +1,5 @@
 import os
+from ctypes.util import find_library
 
-os.environ.setdefault("MUJOCO_GL", "egl")  # drawn off screen; MuJoCo reads it when it is imported
+if find_library("EGL"):
+    os.environ.setdefault("MUJOCO_GL", "egl")  # drawn off screen; MuJoCo reads it when it is imported

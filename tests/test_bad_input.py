@@ -217,7 +217,7 @@ def register():
         ),
         ("--env.id=mamlrl/Navigation-v0", ["mamlrl/Navigation-v0", "did you mean mamlrl/Navigation2D-v0?"]),
         ("--env.id=Navigation2D-v0", ["env.id", "did you mean mamlrl/Navigation2D-v0?"]),
-        ("--env.id=nonsense", ["env.id", "nonsense", "mamlrl/Navigation2D-v0"]),
+        ("--env.id=nonsense", ["env.id", "nonsense", "did you mean mamlrl/"]),
         ("--env.id=no_such_module:Nav-v0", ["env.id", "no_such_module:Nav-v0"]),
         ("--env.id=not an id", ["env.id", "not an id"]),
         ("--env.id=", ["env.id"]),
@@ -321,9 +321,9 @@ def test_an_environment_without_tasks(refused):
 @pytest.mark.parametrize(
     ("spaces", "words"),
     [
-        ({"observations": Box(0, 255, (8, 8, 3), np.uint8)}, ["observations", "(8, 8, 3)", "Flatten"]),
-        ({"observations": Dict(position=PLANE)}, ["observations", "Dict", "Flatten"]),
-        ({"observations": Discrete(5)}, ["observations", "Discrete(5)", "Flatten"]),
+        ({"observations": Box(0, 255, (8, 8, 3), np.uint8)}, ["observations", "(8, 8, 3)", "flatten_space"]),
+        ({"observations": Dict(position=PLANE)}, ["observations", "Dict", "flatten_space"]),
+        ({"observations": Discrete(5)}, ["observations", "Discrete(5)", "flatten_space"]),
         ({"observations": Box(-1, 1, (0,), np.float64)}, ["observations", "(0,)"]),
         ({"actions": MultiDiscrete([2, 3])}, ["action", "MultiDiscrete([2 3])", "Box", "Discrete"]),
         ({"actions": MultiBinary(3)}, ["action", "MultiBinary(3)", "Box", "Discrete"]),

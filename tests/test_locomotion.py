@@ -351,9 +351,10 @@ def test_pictures_follow_the_body():
 
 
 @pytest.mark.parametrize("spoil", ["sys.modules['mujoco'] = None", "os.environ['MUJOCO_GL'] = 'typewriter'"])
-def test_mujoco_that_cannot_be_imported_is_told_with_its_remedy(spoil):
+def test_mujoco_that_cannot_be_imported_is_told_with_its_remedy(spoil, tmp_path):
     program = f"import os, sys; {spoil}; import mamlrl, gymnasium; gymnasium.make('mamlrl/AntGoal-v0')"
-    result = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
+    command = [sys.executable, "-c", program]
+    result = subprocess.run(command, capture_output=True, text=True, check=False, cwd=tmp_path)
     assert result.returncode == 1
     last = result.stderr.strip().splitlines()[-1]
     assert "DependencyNotInstalled" in last

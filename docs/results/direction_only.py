@@ -1,0 +1,34 @@
+"""Best return of 2D navigation for a policy that knows each goal's direction but not its distance.
+
+It goes equally far for every task, with a little noise, and stays there: `python docs/results/direction_only.py`.
+"""
+
+import numpy as np
+
+from mamlrl.envs.navigation import Navigation2DVectorEnv
+
+NOISE = 0.02  # standard deviation of a step's displacement; less or more noise gives lower returns
+
+
+def mean_return(env: Navigation2DVectorEnv, goals: np.ndarray, distance: float) -> float:
+    """Average return over goals, shape (n, 2), of going to the point at this distance towards each."""
+    rng = np.random.default_rng(0)
+    targets = distance * goals / np.linalg.norm(goals, axis=1, keepdims=True)
+    env.set_tasks(goals)
+    positions, _ = env.reset()
+    returns = np.zeros(len(goals))
+    for _ in range(env.horizon):
+        steps = np.clip(targets - positions, -0.1, 0.1) + NOISE * rng.standard_normal(goals.shape)
+        positions, rewards, *_ = env.step(steps)
+        returns += rewards
+    return float(returns.mean())
+
+
+for number in (40, 1000):
+    env = Navigation2DVectorEnv(number)
+    goals = env.sample_tasks(np.random.default_rng(1000003), number)
+    best = max((mean_return(env, goals, distance), distance) for distance in np.arange(0.3, 0.56, 0.01))
+    print(
+        f"{number} held-out tasks, mean distance {np.linalg.norm(goals, axis=1).mean():.3f}: "
+        f"best return {best[0]:.2f}, going {best[1]:.2f} far"
+    )

@@ -90,8 +90,9 @@ def _train_until_stopped(learner: MetaLearner, folder: Path, writer: MetricsWrit
             before = learner.state_dict()
             metrics = learner.iterate()
             writer.write(metrics)
-            if metrics[f"return/step_{config.adaptation.steps}"] > learner.best_return:
-                learner.best_return = metrics[f"return/step_{config.adaptation.steps}"]
+            adapted_return = metrics[f"return/step_{config.adaptation.steps}"]
+            if adapted_return > learner.best_return:
+                learner.best_return = adapted_return
                 save_checkpoint(best_checkpoint(folder), config, before)
             save_checkpoint(latest_checkpoint(folder), config, learner.state_dict())
             progress.set_postfix_str(_describe(metrics), refresh=False)

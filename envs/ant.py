@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from mamlrl.envs.locomotion import Body, LocomotionVectorEnv, gymnasium_model
 from mamlrl.envs.physical_tasks import Crippled, PhysicalParameters
+from mamlrl.envs.rendering import View
 from mamlrl.envs.simulator import FloatArray, Simulator, fill_fields_on_reset
 from mamlrl.envs.step_functions import BODY_MOTION, CONTACT_FORCES, run_after_each_step
 from mamlrl.envs.task_env import SingleTaskEnv
@@ -16,6 +17,7 @@ from mamlrl.envs.tasks import Direction, Goal, Motion, Velocity
 
 MODEL_FILE = "ant.xml"
 TORSO = 1  # body
+VIEW = View(distance=5.0, elevation=30.0, height=0.5)
 HEALTHY_HEIGHT = (0.2, 1.0)  # metres
 CONTACT_LIMIT = 1.0  # contact forces are clipped to +- this
 LEGS = [[0, 1], [2, 3], [4, 5], [6, 7]]  # actuators of hip and ankle
@@ -32,6 +34,7 @@ class RllabAnt(Body):
     substeps = 1
     fields = ("cfrc_ext", "xmat", "subtree_com", "subtree_linvel")
     observation_size = 125
+    view = VIEW
 
     def __init__(self) -> None:
         spec = gymnasium_model(MODEL_FILE)
@@ -49,13 +52,17 @@ class RllabAnt(Body):
         positions = self.standing + 0.01 * rng.standard_normal((number, self.model.nq))
         return positions, 0.1 * rng.standard_normal((number, self.model.nv))
 
+    def look(self, simulator: Simulator) -> None:
+        """Reads the contact forces."""
+        self.contacts = contact_forces(simulator)
+
     def observe(self, simulator: Simulator) -> FloatArray:
         """See `Body.observe`."""
         number = len(simulator.positions)
         rotation = simulator.fields["xmat"][:, TORSO].reshape(number, 9)
         centre = simulator.fields["subtree_com"][:, TORSO]
-        contacts = contact_forces(simulator).reshape(number, -1)
-        return np.concatenate((simulator.positions, simulator.velocities, contacts, rotation, centre), axis=1)
+        parts = (simulator.positions, simulator.velocities, self.contacts, rotation, centre)
+        return np.concatenate(parts, axis=1)
 
     def position(self, simulator: Simulator) -> FloatArray:
         """See `Body.position`."""
@@ -67,7 +74,7 @@ class RllabAnt(Body):
 
     def reward(self, simulator: Simulator, actions: FloatArray) -> FloatArray:
         """See `Body.reward`."""
-        return 0.05 - 0.005 * np.square(actions).sum(axis=1) - contact_cost(simulator)
+        return 0.05 - 0.005 * np.square(actions).sum(axis=1) - contact_cost(self.contacts)
 
     def ended(self, simulator: Simulator) -> NDArray[np.bool_]:
         """See `Body.ended`."""
@@ -86,6 +93,7 @@ class GymnasiumAnt(Body):
     substeps = 5
     fields = ("cfrc_ext", "xpos")
     observation_size = 105
+    view = VIEW
 
     def __init__(self) -> None:
         spec = gymnasium_model(MODEL_FILE)
@@ -98,10 +106,13 @@ class GymnasiumAnt(Body):
         positions = self.model.qpos0 + rng.uniform(-0.1, 0.1, (number, self.model.nq))
         return positions, 0.1 * rng.standard_normal((number, self.model.nv))
 
+    def look(self, simulator: Simulator) -> None:
+        """Reads the contact forces."""
+        self.contacts = contact_forces(simulator)
+
     def observe(self, simulator: Simulator) -> FloatArray:
         """See `Body.observe`."""
-        contacts = contact_forces(simulator)[:, 1:].reshape(len(simulator.positions), -1)
-        return np.concatenate((simulator.positions[:, 2:], simulator.velocities, contacts), axis=1)
+        return np.concatenate((simulator.positions[:, 2:], simulator.velocities, self.contacts[:, 6:]), axis=1)
 
     def position(self, simulator: Simulator) -> FloatArray:
         """Returns the torso's place in the last stage of the step's integration, which is what v5 takes."""
@@ -109,7 +120,7 @@ class GymnasiumAnt(Body):
 
     def reward(self, simulator: Simulator, actions: FloatArray) -> FloatArray:
         """See `Body.reward`."""
-        return ~unhealthy(simulator) - 0.5 * np.square(actions).sum(axis=1) - contact_cost(simulator)
+        return ~unhealthy(simulator) - 0.5 * np.square(actions).sum(axis=1) - contact_cost(self.contacts)
 
     def ended(self, simulator: Simulator) -> NDArray[np.bool_]:
         """See `Body.ended`."""
@@ -117,13 +128,14 @@ class GymnasiumAnt(Body):
 
 
 def contact_forces(simulator: Simulator) -> FloatArray:
-    """Clipped torques and forces of contacts on every body, shape (num_simulations, nbody, 6)."""
-    return np.clip(simulator.fields["cfrc_ext"], -CONTACT_LIMIT, CONTACT_LIMIT)
+    """Clipped torques and forces of contacts on every body, the world first, shape (num_simulations, 6 nbody)."""
+    forces = simulator.fields["cfrc_ext"]
+    return np.clip(forces.reshape(len(forces), -1), -CONTACT_LIMIT, CONTACT_LIMIT)
 
 
-def contact_cost(simulator: Simulator) -> FloatArray:
+def contact_cost(contacts: FloatArray) -> FloatArray:
     """Cost of contacts, the same in both families, shape (num_simulations,)."""
-    return 5e-4 * np.square(contact_forces(simulator)).sum(axis=(1, 2))
+    return 5e-4 * np.einsum("ij,ij->i", contacts, contacts)
 
 
 def unhealthy(simulator: Simulator) -> NDArray[np.bool_]:

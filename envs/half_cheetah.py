@@ -37,20 +37,22 @@ class RllabHalfCheetah(Body):
         positions = self.model.qpos0 + 0.01 * rng.standard_normal((number, self.model.nq))
         return positions, 0.1 * rng.standard_normal((number, self.model.nv))
 
+    def look(self, simulator: Simulator) -> None:
+        """Locates the centre of mass."""
+        self.x, self.z, self.velocity = self.centre(simulator.positions, simulator.velocities)
+
     def observe(self, simulator: Simulator) -> FloatArray:
         """See `Body.observe`."""
-        x, z, _ = self.centre(simulator.positions, simulator.velocities)
-        centre = np.stack([x, np.zeros_like(x), z], axis=1)
+        centre = np.stack([self.x, np.zeros_like(self.x), self.z], axis=1)
         return np.concatenate((simulator.positions[:, 1:], simulator.velocities, centre), axis=1)
 
     def position(self, simulator: Simulator) -> FloatArray:
         """See `Body.position`."""
-        return self.motion(simulator, np.zeros(0)).position
+        return self.x[:, None].copy()
 
     def motion(self, simulator: Simulator, before: FloatArray) -> Motion:
         """Returns that of the centre of mass along x at the end of the step."""
-        x, _, velocity = self.centre(simulator.positions, simulator.velocities)
-        return Motion(x[:, None], velocity[:, None])
+        return Motion(self.position(simulator), self.velocity[:, None])
 
     def reward(self, simulator: Simulator, actions: FloatArray) -> FloatArray:
         """See `Body.reward`."""
@@ -119,7 +121,9 @@ class CentreOfMass:
     def __call__(self, positions: FloatArray, velocities: FloatArray) -> tuple[FloatArray, FloatArray, FloatArray]:
         """Returns x, z and the velocity along x, each of shape (num_simulations,), from qpos and qvel."""
         angles, rates = self._add_parents(positions[:, 2:]), self._add_parents(velocities[:, 2:])
-        cosines, sines = np.cos(angles), np.sin(angles)
+        tangents = np.tan(angles / 2)  # one tangent takes a fraction of the time of a sine and a cosine
+        scale = 1 / (1 + tangents**2)
+        cosines, sines = (1 - tangents**2) * scale, 2 * tangents * scale
         lever_x, lever_z = self.levers[:, :1], self.levers[:, 2:]
         forward, upward = cosines * lever_x + sines * lever_z, cosines * lever_z - sines * lever_x
         x = self.root[0] + positions[:, 0] + forward.sum(axis=0)

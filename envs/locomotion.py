@@ -12,8 +12,9 @@ import numpy as np
 from gymnasium.spaces import Box
 from numpy.typing import NDArray
 
+from mamlrl.envs.arguments import check_choice, check_whole_number
 from mamlrl.envs.engine import mujoco
-from mamlrl.envs.rendering import ModelRenderer
+from mamlrl.envs.rendering import ModelRenderer, View
 from mamlrl.envs.simulator import BatchSimulator, FloatArray, Simulator
 from mamlrl.envs.task_env import Frame, TaskVectorEnv
 from mamlrl.envs.tasks import Motion, Task
@@ -29,20 +30,25 @@ class Body(ABC):
         substeps: MuJoCo steps an action.
         fields: Derived fields that the methods read from the simulator.
         observation_size: Number of features.
+        view: Where pictures are taken from.
     """
 
     model: mujoco.MjModel
     substeps: ClassVar[int]
     fields: ClassVar[tuple[str, ...]] = ()
     observation_size: ClassVar[int]
+    view: ClassVar[View] = View()
 
     @abstractmethod
     def sample_states(self, rng: np.random.Generator, number: int) -> tuple[FloatArray, FloatArray]:
         """Draws initial positions and velocities, shapes (number, nq) and (number, nv)."""
 
+    def look(self, simulator: Simulator) -> None:  # noqa: B027 (not every body needs it)
+        """Computes what several of the other methods need, once after every reset and step: here, nothing."""
+
     @abstractmethod
     def observe(self, simulator: Simulator) -> FloatArray:
-        """Returns observations, shape (num_simulations, observation_size)."""
+        """Returns observations, shape (num_simulations, observation_size), in fresh memory."""
 
     @abstractmethod
     def position(self, simulator: Simulator) -> FloatArray:
@@ -99,10 +105,8 @@ class LocomotionVectorEnv(TaskVectorEnv):
         num_threads: int = 0,
         render_mode: str | None = None,
     ) -> None:
-        if family not in self.families:
-            raise ValueError(f"family must be one of {', '.join(self.families)}, got {family!r}")
-        if not isinstance(num_threads, int) or num_threads < 0:
-            raise ValueError(f"num_threads must be a whole number, at least 0, got {num_threads}")
+        check_choice("family", family, self.families)
+        check_whole_number("num_threads", num_threads, least=0)
         body = self.families[family]()
         super().__init__(
             num_envs,
@@ -116,6 +120,8 @@ class LocomotionVectorEnv(TaskVectorEnv):
         self.family = family
         self.body = body
         self.simulator: Simulator = BatchSimulator(body.model, num_envs, body.substeps, body.fields, num_threads)
+        self.metadata = {**self.metadata, "render_fps": round(1 / self.simulator.time_step)}
+        body.look(self.simulator)
         self._positions = body.position(self.simulator)
         self._observations = np.zeros((num_envs, body.observation_size))
         self._renderer: ModelRenderer | None = None
@@ -128,6 +134,7 @@ class LocomotionVectorEnv(TaskVectorEnv):
         states = self.body.sample_states(self.np_random, int(chosen.sum()))
         self.task.configure(self.simulator, chosen, self.tasks[chosen])
         self.simulator.reset(chosen, *states)
+        self.body.look(self.simulator)
         self._positions[chosen] = self.body.position(self.simulator)[chosen]
         self._observations[chosen] = self.body.observe(self.simulator)[chosen]
 
@@ -137,19 +144,27 @@ class LocomotionVectorEnv(TaskVectorEnv):
         diverged = simulator.step(actions, running)
         self.diverged |= diverged
         with np.errstate(invalid="ignore", over="ignore"):  # diverged simulations, whose values are not used
+            body.look(simulator)
             motion = body.motion(simulator, self._positions)
             rewards = self.task.reward(motion, self.tasks) + body.reward(simulator, actions)
-            np.copyto(self._observations, body.observe(simulator), where=(running & ~diverged)[:, None])
-        self._positions = motion.position
+            observations = body.observe(simulator)
+        stopped = diverged | ~running
+        observations[stopped] = self._observations[stopped]
+        self._observations, self._positions = observations, motion.position
         return np.where(diverged, 0.0, rewards), diverged | body.ended(simulator)
 
     def _observe(self) -> FloatArray:
         return self._observations.copy()
 
+    def describe_task(self, task: FloatArray) -> str:
+        """See `TaskVectorEnv.describe_task`."""
+        return self.task.describe(task)
+
     def _draw(self, index: int) -> Frame:
         if self._renderer is None:
-            self._renderer = ModelRenderer(self.body.model)
-        return self._renderer.draw(self.simulator.positions[index])
+            self._renderer = ModelRenderer(self.body.model, self.frame_size, self.body.view)
+        torso = self._renderer.pose(self.simulator.positions[index])
+        return self._renderer.draw(self.task.markers(self.tasks[index], torso))
 
     def close_extras(self, **kwargs: Any) -> None:
         """Frees the picture's graphics context."""

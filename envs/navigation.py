@@ -9,11 +9,11 @@ from gymnasium.spaces import Box
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 
-from mamlrl.envs.task_env import Frame, SingleTaskEnv, TaskVectorEnv, check_horizon
+from mamlrl.envs.arguments import check_choice, check_number, check_whole_number
+from mamlrl.envs.task_env import Frame, SingleTaskEnv, TaskVectorEnv
 
 MAX_STEP = 0.1  # largest displacement a step along each axis
 GOAL_RADIUS = 0.01  # an episode ends when both coordinates are this close to the goal
-FRAME_SIZE = 240  # pixels
 VIEW_MARGIN = 1.5  # the picture shows this many goal ranges around the origin
 
 
@@ -41,11 +41,9 @@ class Navigation2DVectorEnv(TaskVectorEnv):
         distance: Literal["euclidean", "squared"] = "euclidean",
         render_mode: str | None = None,
     ) -> None:
-        if not (isinstance(goal_range, int | float) and 0 < goal_range < np.inf):
-            raise ValueError(f"goal_range must be positive and finite, got {goal_range}")
-        if distance not in ("euclidean", "squared"):
-            raise ValueError(f"distance must be 'euclidean' or 'squared', got {distance!r}")
-        check_horizon(horizon)
+        check_number("goal_range", goal_range, above=0)
+        check_choice("distance", distance, ("euclidean", "squared"))
+        check_whole_number("horizon", horizon, least=1)
         reach = MAX_STEP * (horizon + 1)  # a step more than can be gone, for rounding
         super().__init__(
             num_envs,
@@ -58,6 +56,7 @@ class Navigation2DVectorEnv(TaskVectorEnv):
         self.goal_range = goal_range
         self.distance = distance
         self._positions = np.zeros((num_envs, 2))
+        self._paths = np.zeros((horizon + 1, num_envs, 2))  # kept for pictures only
 
     def sample_tasks(self, rng: np.random.Generator, num_tasks: int) -> NDArray[np.float64]:
         """Draws goals uniformly, shape (num_tasks, 2)."""
@@ -70,6 +69,8 @@ class Navigation2DVectorEnv(TaskVectorEnv):
         self, actions: NDArray[Any], running: NDArray[np.bool_]
     ) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
         self._positions[running] += np.clip(actions[running], -MAX_STEP, MAX_STEP)
+        if self.render_mode is not None:
+            self._paths[self._elapsed[running] + 1, running] = self._positions[running]
         offsets = self._positions - self.tasks
         squared = np.square(offsets).sum(axis=1)
         rewards = -squared if self.distance == "squared" else -np.sqrt(squared)
@@ -78,19 +79,27 @@ class Navigation2DVectorEnv(TaskVectorEnv):
     def _observe(self) -> NDArray[np.float64]:
         return self._positions.copy()
 
+    def describe_task(self, task: NDArray[np.float64]) -> str:
+        """See `TaskVectorEnv.describe_task`."""
+        return f"goal ({task[0]:.2f}, {task[1]:.2f})"
+
     def _draw(self, index: int) -> Frame:
-        image = Image.new("RGB", (FRAME_SIZE, FRAME_SIZE), "white")
+        image = Image.new("RGB", (self.frame_size, self.frame_size), "white")
         canvas = ImageDraw.Draw(image)
         corner = np.full(2, self.goal_range)
         canvas.rectangle([*self._pixel(corner * [-1, 1]), *self._pixel(corner * [1, -1])], outline="lightgray")
-        canvas.circle(self._pixel(self.tasks[index]), 6, fill="green")
-        canvas.circle(self._pixel(self._positions[index]), 4, fill="black")
+        unit = self.frame_size / 120
+        path = self._paths[: self._elapsed[index] + 1, index]
+        canvas.line([self._pixel(point) for point in path], fill="silver", width=round(unit))
+        canvas.circle(self._pixel(self.tasks[index]), 3 * unit, fill="green")
+        canvas.circle(self._pixel(self._positions[index]), 2 * unit, fill="black")
         return np.asarray(image)
 
     def _pixel(self, point: NDArray[np.float64]) -> tuple[float, float]:
         """Image coordinates of a point of the plane, y upwards."""
-        scale = FRAME_SIZE / 2 / (VIEW_MARGIN * self.goal_range)
-        return FRAME_SIZE / 2 + point[0] * scale, FRAME_SIZE / 2 - point[1] * scale
+        centre = self.frame_size / 2
+        scale = centre / (VIEW_MARGIN * self.goal_range)
+        return centre + point[0] * scale, centre - point[1] * scale
 
 
 class Navigation2DEnv(SingleTaskEnv):

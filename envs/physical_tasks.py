@@ -8,10 +8,13 @@ import numpy as np
 from gymnasium.spaces import Box
 from numpy.typing import NDArray
 
+from mamlrl.envs.arguments import check_number
+from mamlrl.envs.markers import Arrow, Post, arrow_above
 from mamlrl.envs.simulator import FloatArray, Simulator
 from mamlrl.envs.tasks import Motion, Task
 
 PARAMETERS = ("mass", "friction", "damping", "strength")
+FORWARDS = np.array([1.0])
 
 
 class PhysicalParameters(Task):
@@ -24,8 +27,7 @@ class PhysicalParameters(Task):
     """
 
     def __init__(self, max_factor: float) -> None:
-        if not 1 < max_factor < np.inf:
-            raise ValueError(f"max_factor must be above 1 and finite, got {max_factor}")
+        check_number("max_factor", max_factor, above=1)
         self.space = Box(1 / max_factor, max_factor, (len(PARAMETERS),), np.float64)
 
     def sample(self, rng: np.random.Generator, num_tasks: int) -> FloatArray:
@@ -41,6 +43,14 @@ class PhysicalParameters(Task):
         """See `Task.configure`."""
         for index, parameter in enumerate(PARAMETERS):
             simulator.scale(parameter, chosen, tasks[:, [index]])
+
+    def describe(self, task: FloatArray) -> str:
+        """See `Task.describe`."""
+        return ", ".join(f"{name} x{factor:.2f}" for name, factor in zip(PARAMETERS, task, strict=True))
+
+    def markers(self, task: FloatArray, torso: FloatArray) -> Sequence[Arrow | Post]:
+        """Returns an arrow forwards."""
+        return [arrow_above(torso, FORWARDS)]
 
 
 class Crippled(Task):
@@ -70,3 +80,12 @@ class Crippled(Task):
     def configure(self, simulator: Simulator, chosen: NDArray[np.bool_], tasks: FloatArray) -> None:
         """See `Task.configure`."""
         simulator.scale("strength", chosen, tasks)
+
+    def describe(self, task: FloatArray) -> str:
+        """See `Task.describe`."""
+        idle = ", ".join(map(str, np.flatnonzero(task == 0)))
+        return f"idle actuators: {idle}"
+
+    def markers(self, task: FloatArray, torso: FloatArray) -> Sequence[Arrow | Post]:
+        """Returns an arrow forwards."""
+        return [arrow_above(torso, FORWARDS)]

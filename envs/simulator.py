@@ -110,6 +110,7 @@ class BatchSimulator(Simulator):
         self._disabled = self._batch.expand("opt.disableflags")
         self.positions = self._batch.bind("qpos")
         self.velocities = self._batch.bind("qvel")
+        self._controls: FloatArray = self._batch.bind("ctrl")
         self.fields = {name: self._batch.bind(name) for name in fields}
         self.time_step = substeps * float(model.opt.timestep)
 
@@ -127,9 +128,11 @@ class BatchSimulator(Simulator):
         """See `Simulator.step`."""
         batch = self._batch
         batch.warning[...] = 0
-        batch.ctrl[...] = controls
+        self._controls[...] = controls
         with _unstable_simulations_are_silent(), suppress(SimulationError):  # `status` tells which
             batch.step(running, self._substeps)
+        if not batch.warning.any() and not batch.status.any() and np.isfinite(batch.state).all():
+            return np.zeros(len(running), dtype=np.bool_)
         stable = np.isfinite(self.positions).all(axis=1) & np.isfinite(self.velocities).all(axis=1)
         warned = batch.warning[:, _UNSTABLE, 1].any(axis=1)
         diverged: NDArray[np.bool_] = running & (~stable | warned | (batch.status != 0))

@@ -12,13 +12,14 @@ from gymnasium.vector import AutoresetMode, VectorEnv
 from gymnasium.vector.utils import batch_space
 from numpy.typing import NDArray
 
+from mamlrl.envs.arguments import check_choice, check_whole_number
+
 Frame = NDArray[np.uint8]
 
 
-def check_horizon(horizon: int) -> None:
-    """Raises a ValueError unless a horizon is a whole number of at least 1."""
-    if not isinstance(horizon, int) or horizon < 1:
-        raise ValueError(f"horizon must be a whole number of at least 1, got {horizon}")
+def parameters_text(task: NDArray[np.float64]) -> str:
+    """Writes a task's parameters for people."""
+    return f"task {', '.join(f'{parameter:.2f}' for parameter in task.ravel())}"
 
 
 class TaskVectorEnv(VectorEnv[Any, Any, Any], ABC):
@@ -40,6 +41,7 @@ class TaskVectorEnv(VectorEnv[Any, Any, Any], ABC):
         task_space: Space of one task's parameters; a task outside it is refused.
         tasks: Task of every sub-environment, shape (num_envs, *task_space.shape).
         diverged: Which current episodes ended because their simulation diverged, shape (num_envs,).
+        frame_size: Height and width of pictures, in pixels; may be set before the first is drawn.
     """
 
     metadata: dict[str, Any] = {  # noqa: RUF012 (Gymnasium's own signature)
@@ -48,6 +50,7 @@ class TaskVectorEnv(VectorEnv[Any, Any, Any], ABC):
         "render_fps": 10,
     }
     task_space: Box
+    frame_size: int = 240
     tasks: NDArray[np.float64]
 
     def __init__(
@@ -59,11 +62,10 @@ class TaskVectorEnv(VectorEnv[Any, Any, Any], ABC):
         horizon: int,
         render_mode: str | None = None,
     ) -> None:
-        if num_envs < 1:
-            raise ValueError(f"num_envs must be at least 1, got {num_envs}")
-        check_horizon(horizon)
-        if render_mode not in (None, *self.metadata["render_modes"]):
-            raise ValueError(f"render_mode must be one of {self.metadata['render_modes']}, got {render_mode!r}")
+        check_whole_number("num_envs", num_envs, least=1)
+        check_whole_number("horizon", horizon, least=1)
+        if render_mode is not None:
+            check_choice("render_mode", render_mode, self.metadata["render_modes"])
         self.num_envs = num_envs
         self.horizon = horizon
         self.render_mode = render_mode
@@ -117,6 +119,10 @@ class TaskVectorEnv(VectorEnv[Any, Any, Any], ABC):
     def _draw(self, index: int) -> Frame:
         """Returns an image of sub-environment `index`, shape (height, width, 3)."""
 
+    def describe_task(self, task: NDArray[np.float64]) -> str:
+        """Says in a few words what a task, of shape `task_space.shape`, asks for: here, its parameters."""
+        return parameters_text(task)
+
     def set_tasks(self, tasks: NDArray[np.float64]) -> None:
         """Assigns tasks to equal consecutive groups of sub-environments; call `reset` next.
 
@@ -126,10 +132,10 @@ class TaskVectorEnv(VectorEnv[Any, Any, Any], ABC):
         Raises:
             ValueError: If the shape does not fit or a task lies outside `task_space`.
         """
-        tasks = np.asarray(tasks, dtype=np.float64)
-        expected = self.task_space.shape
+        tasks, expected = _numbers("tasks", tasks), self.task_space.shape
         if tasks.shape[1:] != expected or tasks.ndim != 1 + len(expected) or len(tasks) == 0:
-            raise ValueError(f"tasks must have shape (num_tasks, *{expected}), got {tasks.shape}")
+            sizes = ", ".join(map(str, ("number of tasks", *expected)))
+            raise ValueError(f"tasks must have shape ({sizes}), got {tasks.shape}")
         if self.num_envs % len(tasks):
             raise ValueError(f"{len(tasks)} tasks do not divide {self.num_envs} sub-environments equally")
         for index, task in enumerate(tasks):
@@ -212,12 +218,20 @@ class SingleTaskEnv(gymnasium.Env[Any, Any]):
     def __init__(self, *, render_mode: str | None = None, **kwargs: Any) -> None:
         self.vector_env = self.vector_env_class(num_envs=1, render_mode=render_mode, **kwargs)
         self.render_mode = render_mode
+        self.metadata = {**self.metadata, "render_fps": self.vector_env.metadata["render_fps"]}
         self.observation_space = self.vector_env.single_observation_space
         self.action_space = self.vector_env.single_action_space
 
     def set_task(self, task: NDArray[np.float64]) -> None:
-        """Fixes the task for all episodes to come; without it, every reset samples one."""
-        self.vector_env.set_tasks(np.asarray(task)[None])
+        """Fixes the task for all episodes to come; without it, every reset samples one.
+
+        Raises:
+            ValueError: If the shape does not fit or the task lies outside the task space.
+        """
+        task, expected = _numbers("the task", task), self.vector_env.task_space.shape
+        if task.shape != expected:
+            raise ValueError(f"the task must have shape {expected}, got {task.shape}")
+        self.vector_env.set_tasks(task[None])
 
     def reset(
         self, *, seed: int | None = None, options: dict[str, Any] | None = None
@@ -241,3 +255,11 @@ class SingleTaskEnv(gymnasium.Env[Any, Any]):
     def close(self) -> None:
         """Releases the vector environment."""
         self.vector_env.close()
+
+
+def _numbers(name: str, values: Any) -> NDArray[np.float64]:
+    """Returns an array; refuses what is not made of numbers."""
+    try:
+        return np.asarray(values, dtype=np.float64)
+    except (TypeError, ValueError):
+        raise ValueError(f"{name} must be an array of numbers, got {values}") from None

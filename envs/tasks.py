@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,7 +11,10 @@ import numpy as np
 from gymnasium.spaces import Box
 from numpy.typing import NDArray
 
+from mamlrl.envs.arguments import check_number, check_range
+from mamlrl.envs.markers import Arrow, Post, arrow_above, post_at
 from mamlrl.envs.simulator import FloatArray, Simulator
+from mamlrl.envs.task_env import parameters_text
 
 
 @dataclass(frozen=True)
@@ -59,6 +63,19 @@ class Task(ABC):
             tasks: Parameters of the chosen ones' tasks, shape (number chosen, *space.shape).
         """
 
+    def describe(self, task: FloatArray) -> str:
+        """Says in a few words what a task, of shape `space.shape`, asks for: here, its parameters."""
+        return parameters_text(task)
+
+    def markers(self, task: FloatArray, torso: FloatArray) -> Sequence[Arrow | Post]:
+        """Returns what a picture shows of a task: here, nothing.
+
+        Args:
+            task: Shape `space.shape`.
+            torso: Its position in the world, in metres, shape (3,).
+        """
+        return ()
+
 
 class Velocity(Task):
     """Move along x at velocity g, uniform on a range; the reward is `bonus - |v - g|`.
@@ -69,7 +86,7 @@ class Velocity(Task):
     """
 
     def __init__(self, velocity_range: tuple[float, float], bonus: float = 0.0) -> None:
-        low, high = _checked_range("velocity_range", velocity_range)
+        low, high = check_range("velocity_range", velocity_range)
         self.space = Box(low, high, (1,), np.float64)
         self.bonus = bonus
 
@@ -80,6 +97,14 @@ class Velocity(Task):
     def reward(self, motion: Motion, tasks: FloatArray) -> FloatArray:
         """See `Task.reward`."""
         return self.bonus - np.abs(motion.velocity[:, 0] - tasks[:, 0])
+
+    def describe(self, task: FloatArray) -> str:
+        """See `Task.describe`."""
+        return f"goal velocity {task[0]:.2f} m/s"
+
+    def markers(self, task: FloatArray, torso: FloatArray) -> Sequence[Arrow | Post]:
+        """Returns an arrow as long as the way to go in half a second."""
+        return [arrow_above(torso, 0.5 * task)]
 
 
 class Direction(Task):
@@ -105,6 +130,16 @@ class Direction(Task):
         """See `Task.reward`."""
         return np.sum(motion.velocity[:, : tasks.shape[1]] * tasks, axis=1)
 
+    def describe(self, task: FloatArray) -> str:
+        """See `Task.describe`."""
+        if len(task) == 1:
+            return "forwards" if task[0] > 0 else "backwards"
+        return f"direction {np.degrees(np.arctan2(task[1], task[0])):.0f} degrees"
+
+    def markers(self, task: FloatArray, torso: FloatArray) -> Sequence[Arrow | Post]:
+        """Returns an arrow along the vector."""
+        return [arrow_above(torso, task)]
+
 
 class Goal(Task):
     """Move to a point of the plane; the reward is `bonus` minus the L1 distance to it.
@@ -115,8 +150,7 @@ class Goal(Task):
     """
 
     def __init__(self, goal_range: float, bonus: float = 4.0) -> None:
-        if not 0 < goal_range < np.inf:
-            raise ValueError(f"goal_range must be positive and finite, got {goal_range}")
+        check_number("goal_range", goal_range, above=0)
         self.space = Box(-goal_range, goal_range, (2,), np.float64)
         self.bonus = bonus
 
@@ -127,6 +161,14 @@ class Goal(Task):
     def reward(self, motion: Motion, tasks: FloatArray) -> FloatArray:
         """See `Task.reward`."""
         return self.bonus - np.abs(motion.position - tasks).sum(axis=1)
+
+    def describe(self, task: FloatArray) -> str:
+        """See `Task.describe`."""
+        return f"goal ({task[0]:.2f}, {task[1]:.2f}) m"
+
+    def markers(self, task: FloatArray, torso: FloatArray) -> Sequence[Arrow | Post]:
+        """Returns a post at the goal, and the way from above the torso to above it."""
+        return [post_at(task), arrow_above(torso, task - torso[:2])]
 
 
 class UnitVectors(Box):
@@ -146,11 +188,3 @@ class UnitVectors(Box):
 
     def __repr__(self) -> str:
         return f"UnitVectors({self.shape[0]})"
-
-
-def _checked_range(name: str, bounds: tuple[float, float]) -> tuple[float, float]:
-    """Raises a ValueError that names the argument unless it is (low, high) with low < high, both finite."""
-    values = np.asarray(bounds, dtype=np.float64)
-    if values.shape != (2,) or not np.isfinite(values).all() or values[0] >= values[1]:
-        raise ValueError(f"{name} must be two finite numbers in increasing order, got {bounds}")
-    return float(values[0]), float(values[1])

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import difflib
+import inspect
+import re
 from importlib import import_module
 
 import gymnasium
@@ -11,7 +13,8 @@ from gymnasium.envs.registration import load_env_creator
 
 from mamlrl.config import EnvConfig
 from mamlrl.envs import NAMESPACE, TaskVectorEnv
-from mamlrl.errors import UserError
+from mamlrl.envs.graphics import choose_platform
+from mamlrl.errors import UserError, suggestion
 
 DEVICE_TYPES = ("cpu", "cuda")
 
@@ -22,14 +25,16 @@ def make_task_env(config: EnvConfig, num_envs: int, render_mode: str | None = No
     Args:
         config: Id and keyword arguments.
         num_envs: Number of sub-environments.
-        render_mode: None or `rgb_array`.
+        render_mode: None or `rgb_array`, for which MuJoCo, where it is not imported yet, draws off screen.
 
     Raises:
         UserError: If the id does not exist, is not a task environment, or refuses the arguments.
     """
+    if render_mode is not None:
+        choose_platform()
     creator = _find_creator(config.id)
-    if isinstance(creator, type) and not issubclass(creator, TaskVectorEnv):
-        raise UserError(f"env.id: {config.id} is not a task environment; there are: {', '.join(_known_ids())}")
+    if isinstance(creator, type):
+        _check_class(config.id, creator, render_mode)
     try:
         env = gymnasium.make_vec(
             config.id,
@@ -39,9 +44,35 @@ def make_task_env(config: EnvConfig, num_envs: int, render_mode: str | None = No
             **config.kwargs,
         )
     except (TypeError, ValueError) as error:
-        raise UserError(f"env.kwargs: {config.id} refuses {config.kwargs}: {error}") from None
+        raise UserError(f"env.kwargs: {config.id} {_complaint(config, creator, str(error))}") from None
     assert isinstance(env, TaskVectorEnv)
     return env
+
+
+def _complaint(config: EnvConfig, creator: object, error: str) -> str:
+    """Says what an environment does not take, with the nearest name that it does."""
+    unexpected = re.search(r"unexpected keyword argument '(\w+)'", error)
+    if unexpected is None or unexpected[1] not in config.kwargs:
+        return f"refuses {config.kwargs}: {error}"
+    return f"takes no argument '{unexpected[1]}'{suggestion(unexpected[1], _argument_names(creator))}"
+
+
+def _argument_names(creator: object) -> list[str]:
+    """Arguments of an environment class that a config may set, those it passes on to its bases included."""
+    names: set[str] = set()
+    for each in inspect.getmro(creator) if isinstance(creator, type) else []:
+        parameters = inspect.signature(each).parameters.values()
+        names |= {parameter.name for parameter in parameters if parameter.kind is parameter.KEYWORD_ONLY}
+        if not any(parameter.kind is parameter.VAR_KEYWORD for parameter in parameters):
+            break
+    return sorted(names - {"render_mode", "task"})  # whoever makes or subclasses an environment gives these
+
+
+def _check_class(name: str, creator: type, render_mode: str | None) -> None:
+    if not issubclass(creator, TaskVectorEnv):
+        raise UserError(f"env.id: {name} is not a task environment; there are: {', '.join(_known_ids())}")
+    if render_mode not in (None, *creator.metadata["render_modes"]):
+        raise UserError(f"env.id: {name} cannot be drawn: it has no render mode {render_mode}")
 
 
 def _find_creator(identifier: str) -> object:
@@ -54,7 +85,11 @@ def _find_creator(identifier: str) -> object:
         creator = load_env_creator(entry_point) if isinstance(entry_point, str) else entry_point
     except gymnasium.error.DependencyNotInstalled as error:
         raise UserError(f"env.id: {identifier} cannot be made: {error}") from None
-    except (gymnasium.error.Error, ModuleNotFoundError):
+    except ModuleNotFoundError as error:
+        raise UserError(
+            f"env.id: {identifier} cannot be made: {error}; install it, or put its folder on PYTHONPATH"
+        ) from None
+    except gymnasium.error.Error:
         nearest = difflib.get_close_matches(identifier, _known_ids(), n=1, cutoff=0.0)
         raise UserError(f"env.id: no environment {identifier!r}; did you mean {nearest[0]}?") from None
     if creator is None:

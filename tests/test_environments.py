@@ -1,6 +1,7 @@
 import pytest
 import torch
 
+from mamlrl import environments
 from mamlrl.config import EnvConfig
 from mamlrl.environments import make_device, make_task_env
 from mamlrl.envs.navigation import Navigation2DVectorEnv
@@ -18,7 +19,7 @@ def test_a_registered_id_makes_its_vector_environment(prefix):
     ("identifier", "kwargs", "message"),
     [
         ("mamlrl/Navigation-v0", {}, "did you mean mamlrl/Navigation2D-v0"),
-        ("no_such_module:Thing-v0", {}, "no environment 'no_such_module:Thing-v0'"),
+        ("no_such_module:Thing-v0", {}, "no_such_module:Thing-v0.*PYTHONPATH"),
         ("CartPole-v1", {}, "not a task environment"),
         ("FrozenLake-v1", {}, "not a task environment"),
         ("not an id", {}, "no environment"),
@@ -29,6 +30,15 @@ def test_a_registered_id_makes_its_vector_environment(prefix):
 def test_what_cannot_be_made_is_named(identifier, kwargs, message):
     with pytest.raises(UserError, match=message):
         make_task_env(EnvConfig(identifier, kwargs), 2)
+
+
+def test_what_draws_without_a_screen_is_chosen_for_pictures_only(monkeypatch):
+    chosen = []
+    monkeypatch.setattr(environments, "choose_platform", lambda: chosen.append(True))
+    make_task_env(EnvConfig(), 1)
+    assert not chosen
+    make_task_env(EnvConfig(), 1, "rgb_array")
+    assert chosen
 
 
 def test_devices():

@@ -1,5 +1,4 @@
-import subprocess
-import sys
+import re
 
 import gymnasium
 import mujoco
@@ -14,18 +13,7 @@ SEEDS = 3
 
 with_family = pytest.mark.parametrize("family", ["rllab", "gymnasium"])
 every_id = pytest.mark.parametrize(
-    "env_id",
-    [
-        f"mamlrl/{name}-v0"
-        for name in (
-            "HalfCheetahVelocity",
-            "HalfCheetahDirection",
-            "AntVelocity",
-            "AntDirection",
-            "AntRandomDirection",
-            "AntGoal",
-        )
-    ],
+    "env_id", sorted(name for name in gymnasium.registry if re.match(r"mamlrl/(HalfCheetah|Ant)", name))
 )
 
 
@@ -163,7 +151,7 @@ TASK_REWARDS = {
 
 
 @pytest.mark.usefixtures("elsewhere")
-@every_id
+@pytest.mark.parametrize("env_id", TASK_REWARDS)
 def test_rllab_family_equals_the_formulas_on_one_simulation(env_id):
     env = make(env_id, horizon=2 * STEPS)
     tasks = env.sample_tasks(np.random.default_rng(1), SEEDS)
@@ -350,21 +338,11 @@ def test_pictures_follow_the_body():
     env.close()
 
 
-@pytest.mark.parametrize("spoil", ["sys.modules['mujoco'] = None", "os.environ['MUJOCO_GL'] = 'typewriter'"])
-def test_mujoco_that_cannot_be_imported_is_told_with_its_remedy(spoil, tmp_path):
-    program = f"import os, sys; {spoil}; import mamlrl, gymnasium; gymnasium.make('mamlrl/AntGoal-v0')"
-    command = [sys.executable, "-c", program]
-    result = subprocess.run(command, capture_output=True, text=True, check=False, cwd=tmp_path)
-    assert result.returncode == 1
-    last = result.stderr.strip().splitlines()[-1]
-    assert "DependencyNotInstalled" in last
-    assert "pip install" in last
-
-
 def test_a_missing_graphics_platform_is_told_with_its_remedy(monkeypatch):
     def fail(*args):
         raise mujoco.FatalError("no context")
 
+    monkeypatch.setattr(rendering, "graphics_problem", rendering.graphics_problem.__wrapped__)
     monkeypatch.setattr(rendering.mujoco, "Renderer", fail)
     env = make("mamlrl/HalfCheetahVelocity-v0", render_mode="rgb_array")
     env.reset(seed=0)

@@ -1,0 +1,46 @@
+"""Checks of what environments are made with: a ValueError names the argument and what it must be."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import numpy as np
+
+from mamlrl.errors import suggestion
+
+LIMIT = 1e9  # of lengths, velocities and factors; far beyond any body, and squares of it are finite
+
+
+def check_whole_number(name: str, value: Any, least: int) -> None:
+    """Refuses what is not a whole number of at least `least`."""
+    if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < least:
+        raise ValueError(f"{name} must be a whole number of at least {least}, got {value}")
+
+
+def check_number(name: str, value: Any, above: float) -> None:
+    """Refuses what is not a number above `above` and below `LIMIT`."""
+    if not _is_number(value) or value <= above:
+        raise ValueError(f"{name} must be a number above {above} and below {LIMIT:g}, got {value}")
+
+
+def check_range(name: str, bounds: Any) -> tuple[float, float]:
+    """Returns (low, high), two numbers between -`LIMIT` and `LIMIT`; refuses what is not in increasing order."""
+    values = list(bounds) if isinstance(bounds, Sequence | np.ndarray) else []
+    if len(values) != 2 or not all(map(_is_number, values)) or values[0] >= values[1]:
+        raise ValueError(
+            f"{name} must be two numbers in increasing order between -{LIMIT:g} and {LIMIT:g}, got {bounds}"
+        )
+    return float(values[0]), float(values[1])
+
+
+def check_choice(name: str, value: Any, choices: Iterable[str]) -> None:
+    """Refuses what is none of the choices; the message has the nearest one."""
+    names = list(choices)
+    if value not in names:
+        raise ValueError(f"{name} must be one of {', '.join(names)}, got {value!r}{suggestion(value, names)}")
+
+
+def _is_number(value: Any) -> bool:
+    is_real = not isinstance(value, bool) and isinstance(value, int | float | np.integer | np.floating)
+    return is_real and bool(abs(value) < LIMIT)

@@ -2,6 +2,9 @@
 
 The outer step knows nothing else: with J_i the Jacobian of U_i, the meta-gradient is the mean of
 J_i^T grad L_i(phi_i), and the trust region's curvature the mean of J_i^T F_i J_i.
+
+An estimator repeats one update rule, on fresh data each time. The meta-parameters theta are the network's
+parameters, followed by those of the rule, such as learned step sizes.
 """
 
 from __future__ import annotations
@@ -11,13 +14,86 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import ClassVar
 
+import torch
 from torch import Tensor
 
-from mamlrl.config import AdaptationConfig
-from mamlrl.linalg import HessianProduct, task_gradients
+from mamlrl.errors import UserError
 from mamlrl.losses import TaskLosses
 
 LossSource = Callable[[int, Tensor], TaskLosses]  # (step, parameters of each task) -> losses to descend
+
+
+@dataclass(frozen=True)
+class Update:
+    """What one update of every task's parameters did.
+
+    Attributes:
+        losses: The losses it descended.
+        rule_params: Parameters of the rule, shape (R,).
+        scale: Factor on the rule's step size.
+        path: Parameters at which gradients were taken, those before the update first, each of shape (task, P).
+        gradients: Gradient of the losses at each of them, shape (task, P).
+        params: Parameters after the update, shape (task, P).
+    """
+
+    losses: TaskLosses
+    rule_params: Tensor
+    scale: float
+    path: tuple[Tensor, ...]
+    gradients: tuple[Tensor, ...]
+    params: Tensor
+
+
+class UpdateJacobian(ABC):
+    """Derivatives of one update of every task in the parameters before it and in those of the rule."""
+
+    @abstractmethod
+    def pushforward(self, tangents: Tensor, rule_tangents: Tensor) -> Tensor:
+        """Tangents before the update, shape (task, P), and of the rule, (R,), to those after, (task, P)."""
+
+    @abstractmethod
+    def pullback(self, cotangents: Tensor) -> tuple[Tensor, Tensor]:
+        """The transpose: shape (task, P) to (task, P), and to (R,), summed over tasks."""
+
+    def metrics(self) -> dict[str, float]:
+        """Returns what is known about the products taken so far: here, nothing."""
+        return {}
+
+
+class UpdateRule(ABC):
+    """One update of the parameters of every task.
+
+    Attributes:
+        exact: Whether `linearize` gives the true derivative of `update`.
+        num_parameters: Number R of meta-parameters of its own.
+    """
+
+    exact: ClassVar[bool]
+    num_parameters: int = 0
+
+    def init(self) -> Tensor:
+        """Returns the rule's own meta-parameters at the start, shape (R,)."""
+        return torch.zeros(0)
+
+    @abstractmethod
+    def update(self, rule_params: Tensor, params: Tensor, losses: TaskLosses, scale: float) -> Update:
+        """Updates the parameters of each task, shape (task, P).
+
+        Args:
+            rule_params: Shape (R,).
+            params: Shape (task, P).
+            losses: What to descend.
+            scale: Factor on the step size.
+        """
+
+    @abstractmethod
+    def linearize(self, update: Update, fraction: float) -> UpdateJacobian:
+        """Returns the derivatives of an update, computed on a fraction of its samples."""
+
+    def metrics(self, update: Update) -> dict[str, float]:
+        """Returns what else there is to know of an update: here, nothing."""
+        del update
+        return {}
 
 
 @dataclass(frozen=True)
@@ -25,121 +101,121 @@ class Adaptation:
     """What an inner loop did.
 
     Attributes:
-        trajectory: Parameters before each step and after the last, each of shape (task, P).
-        gradients: Gradient of each step, each of shape (task, P).
-        losses: The losses of each step.
+        initial: Parameters before it, shape (task, P).
+        updates: Its updates.
     """
 
-    trajectory: tuple[Tensor, ...]
-    gradients: tuple[Tensor, ...]
-    losses: tuple[TaskLosses, ...]
+    initial: Tensor
+    updates: tuple[Update, ...]
 
     @property
     def params(self) -> Tensor:
         """Adapted parameters, shape (task, P)."""
-        return self.trajectory[-1]
+        return self.updates[-1].params if self.updates else self.initial
+
+    @property
+    def trajectory(self) -> tuple[Tensor, ...]:
+        """Parameters before the first update and after each, each of shape (task, P)."""
+        return (self.initial, *(update.params for update in self.updates))
 
     def replay(self, step: int, params: Tensor) -> TaskLosses:
         """A loss source that repeats the data of this adaptation, to adapt other meta-parameters on it."""
         del params
-        return self.losses[step]
+        return self.updates[step].losses
 
 
-class Jacobian(ABC):
-    """J_i = dphi_i / dtheta for every task."""
+class Jacobian:
+    """J_i = dphi_i / dtheta for every task: the product of the updates' Jacobians.
 
-    @abstractmethod
+    Args:
+        updates: Jacobians of the updates, in order.
+        estimator: Whose meta-parameters theta are.
+        num_tasks: Number of tasks.
+    """
+
+    def __init__(self, updates: list[UpdateJacobian], estimator: Estimator, num_tasks: int) -> None:
+        self._updates = updates
+        self._estimator = estimator
+        self._num_tasks = num_tasks
+
     def pushforward(self, vector: Tensor) -> Tensor:
-        """J_i v: shape (P,) to (task, P)."""
+        """J_i v: shape (P + R,) to (task, P)."""
+        tangents, rule_tangents = self._estimator.split(vector)
+        tangents = tangents.expand(self._num_tasks, -1)
+        for update in self._updates:
+            tangents = update.pushforward(tangents, rule_tangents)
+        return tangents
 
-    @abstractmethod
-    def pullback(self, vectors: Tensor) -> Tensor:
-        """The sum over tasks of J_i^T u_i: shape (task, P) to (P,)."""
+    def pullback(self, cotangents: Tensor, updates: int | None = None) -> Tensor:
+        """The sum over tasks of J_i^T u_i: shape (task, P) to (P + R,).
+
+        Args:
+            cotangents: u.
+            updates: How many of the first updates J_i stands for; all by default.
+        """
+        rule_cotangents = cotangents.new_zeros(self._estimator.rule.num_parameters)
+        for update in reversed(self._updates[:updates]):
+            cotangents, more = update.pullback(cotangents)
+            rule_cotangents = rule_cotangents + more
+        return torch.cat([cotangents.sum(dim=0), rule_cotangents])
+
+    def metrics(self) -> dict[str, float]:
+        """Returns what is known about the products taken so far, the means over the updates."""
+        rows = [update.metrics() for update in self._updates]
+        return {name: sum(row[name] for row in rows) / len(rows) for name in rows[0]} if rows else {}
 
 
 @dataclass(frozen=True)
-class Estimator(ABC):
-    """A rule for the inner loop by gradient descent, and for differentiating through it.
+class Estimator:
+    """A rule for the inner loop, and for differentiating through it.
 
     Attributes:
-        step_sizes: Step size of each inner step.
+        rule: What every step does.
+        num_network_parameters: Length P of the network's parameters.
+        scales: Factor on the rule's step size in each step.
     """
 
-    step_sizes: tuple[float, ...]
-    exact: ClassVar[bool]  # whether `linearize` gives the true Jacobian of `adapt`
+    rule: UpdateRule
+    num_network_parameters: int
+    scales: tuple[float, ...]
+
+    def init(self, params: Tensor) -> Tensor:
+        """Returns initial meta-parameters, shape (P + R,), from the network's, shape (P,)."""
+        return torch.cat([params, self.rule.init().to(params)])
+
+    def check_fits(self, params: Tensor) -> None:
+        """Raises a UserError if a vector of meta-parameters is not of this estimator and its network."""
+        expected = self.num_network_parameters + self.rule.num_parameters
+        if params.shape != (expected,):
+            raise UserError(
+                f"the checkpoint holds {tuple(params.shape)} parameters, but this environment, policy and inner "
+                f"loop have ({expected},): it was trained for others"
+            )
+
+    def split(self, params: Tensor) -> tuple[Tensor, Tensor]:
+        """Splits meta-parameters into the network's, shape (P,), and the rule's, shape (R,)."""
+        return params[: self.num_network_parameters], params[self.num_network_parameters :]
 
     def adapt(self, params: Tensor, num_tasks: int, source: LossSource) -> Adaptation:
-        """Adapts to every task: phi <- phi - step_size grad L(phi), from phi = theta.
+        """Adapts to every task, from the network's parameters in theta.
 
         Args:
-            params: Meta-parameters theta, shape (P,).
+            params: Meta-parameters theta, shape (P + R,).
             num_tasks: Number of tasks.
             source: Gives the losses of a step, from its index and the parameters before it.
 
         Returns:
             The adaptation; its parameters are not connected to `params` by an autograd graph.
         """
-        trajectory, gradients, losses = [params.expand(num_tasks, -1)], [], []
-        for step, step_size in enumerate(self.step_sizes):
-            losses.append(source(step, trajectory[-1]))
-            gradients.append(task_gradients(losses[-1], trajectory[-1]))
-            trajectory.append(trajectory[-1] - step_size * gradients[-1])
-        return Adaptation(tuple(trajectory), tuple(gradients), tuple(losses))
+        network_params, rule_params = self.split(params)
+        task_params = network_params.expand(num_tasks, -1)
+        updates = []
+        for step, scale in enumerate(self.scales):
+            updates.append(self.rule.update(rule_params, task_params, source(step, task_params), scale))
+            task_params = updates[-1].params
+        return Adaptation(network_params.expand(num_tasks, -1), tuple(updates))
 
-    @abstractmethod
     def linearize(self, adaptation: Adaptation, fraction: float = 1.0) -> Jacobian:
         """Returns the Jacobian of an adaptation, computed on a fraction of its samples."""
-
-
-class Maml(Estimator):
-    """Model-agnostic meta-learning (Finn et al. 2017): J = (I - a_K H_K) ... (I - a_1 H_1).
-
-    H_k is the Hessian of the k-th inner loss at the parameters before the k-th step. Every factor is
-    symmetric, so the transpose is the product in reverse order.
-    """
-
-    exact = True
-
-    def linearize(self, adaptation: Adaptation, fraction: float = 1.0) -> Jacobian:
-        """Builds the graphs of all inner gradients."""
-        hessians = [
-            HessianProduct(losses.subsample(fraction), params)
-            for losses, params in zip(adaptation.losses, adaptation.trajectory[:-1], strict=True)
-        ]
-        return _UnrolledJacobian(self.step_sizes, hessians, len(adaptation.params))
-
-
-class FirstOrderMaml(Estimator):
-    """First-order MAML (Finn et al. 2017, section 5.2): the same adaptation, J = I."""
-
-    exact = False
-
-    def linearize(self, adaptation: Adaptation, fraction: float = 1.0) -> Jacobian:
-        """Returns the identity, whatever the adaptation."""
-        del fraction
-        return _UnrolledJacobian((), [], len(adaptation.params))
-
-
-class _UnrolledJacobian(Jacobian):
-    def __init__(self, step_sizes: tuple[float, ...], hessians: list[HessianProduct], num_tasks: int) -> None:
-        self._factors = list(zip(step_sizes, hessians, strict=True))
-        self._num_tasks = num_tasks
-
-    def pushforward(self, vector: Tensor) -> Tensor:
-        vectors = vector.expand(self._num_tasks, -1)
-        for step_size, hessian in self._factors:
-            vectors = vectors - step_size * hessian(vectors)
-        return vectors
-
-    def pullback(self, vectors: Tensor) -> Tensor:
-        for step_size, hessian in reversed(self._factors):
-            vectors = vectors - step_size * hessian(vectors)
-        return vectors.sum(dim=0)
-
-
-ESTIMATORS: dict[str, type[Estimator]] = {"maml": Maml, "first_order": FirstOrderMaml}
-
-
-def make_estimator(config: AdaptationConfig) -> Estimator:
-    """Builds the estimator that a config names."""
-    return ESTIMATORS[config.estimator]((config.step_size,) * config.steps)
+        updates = [self.rule.linearize(update, fraction) for update in adaptation.updates]
+        return Jacobian(updates, self, len(adaptation.params))

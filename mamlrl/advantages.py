@@ -2,56 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
 from mamlrl.baselines import baseline_features, explained_variance, fit_values
+from mamlrl.batches import Batch
 from mamlrl.config import AdvantageConfig
 from mamlrl.rollouts import Rollouts
-
-
-@dataclass(frozen=True)
-class Batch:
-    """The steps of each task with episode and time merged into one sample axis.
-
-    Attributes:
-        observations: Shape (task, sample, D).
-        actions: Shape (task, sample, ...).
-        advantages: Shape (task, sample).
-        outputs: Parameters of the distribution each action was drawn from, shape (task, sample, K).
-        weights: Weight of each sample in its task's average: they sum to 1 over the samples of a task and
-            are 0 for padding, shape (task, sample).
-    """
-
-    observations: Tensor
-    actions: Tensor
-    advantages: Tensor
-    outputs: Tensor
-    weights: Tensor
-
-    def __len__(self) -> int:
-        """Number of tasks."""
-        return len(self.weights)
-
-    @property
-    def num_samples(self) -> int:
-        """Length of the sample axis."""
-        return self.weights.shape[1]
-
-    def tasks(self, block: slice) -> Batch:
-        """Returns the batch of some of the tasks."""
-        return Batch(**{f.name: getattr(self, f.name)[block] for f in fields(self)})
-
-    def subsample(self, fraction: float) -> Batch:
-        """Returns evenly spaced samples, a fraction of all, with weights scaled to sum to 1 again."""
-        if fraction == 1:
-            return self
-        positions = torch.arange(max(1, round(fraction * self.num_samples)), device=self.weights.device)
-        chosen = (positions / fraction).long().clamp(max=self.num_samples - 1)
-        part = Batch(**{f.name: getattr(self, f.name)[:, chosen] for f in fields(self)})
-        return replace(part, weights=part.weights / part.weights.sum(dim=1, keepdim=True))
 
 
 @dataclass(frozen=True)

@@ -57,6 +57,17 @@ class Distribution(ABC):
         """KL(outputs || other) in nats, shape (...)."""
 
 
+class CanonicalFamily(Distribution):
+    """A family whose outputs are natural parameters, up to a fixed linear map.
+
+    The Hessian of -log p in the outputs is then the Fisher matrix, whatever was observed.
+    """
+
+    @abstractmethod
+    def score(self, outputs: Tensor, actions: Tensor) -> Tensor:
+        """Gradient of the log-probability in the outputs, shape (..., output_size)."""
+
+
 @dataclass(frozen=True)
 class DiagonalGaussian(Distribution):
     """Independent normal action dimensions; outputs are means, then log standard deviations.
@@ -81,7 +92,7 @@ class DiagonalGaussian(Distribution):
         """Draws mean + std * noise, shape (..., A)."""
         mean, log_std = outputs.chunk(2, dim=-1)
         noise = torch.randn(mean.shape, generator=generator, dtype=mean.dtype, device=mean.device)
-        return mean + log_std.exp() * noise
+        return mean + log_std.contiguous().exp() * noise
 
     def fisher_product(self, outputs: Tensor, tangents: Tensor) -> Tensor:
         """Multiplies by diag(1 / std^2, 2)."""
@@ -110,7 +121,59 @@ class DiagonalGaussian(Distribution):
 
 
 @dataclass(frozen=True)
-class Categorical(Distribution):
+class IsotropicGaussian(CanonicalFamily):
+    """Independent normal numbers of known variance; outputs are their means.
+
+    Minus the log-probability is, with the variance 1/2, the squared error up to a constant.
+
+    Attributes:
+        size: How many numbers A; they have shape (..., A).
+        variance: Of each.
+    """
+
+    size: int
+    variance: float = 0.5
+
+    @property
+    def head_size(self) -> int:
+        """The means: A."""
+        return self.size
+
+    @property
+    def output_size(self) -> int:
+        """The means: A."""
+        return self.size
+
+    def sample(self, outputs: Tensor, generator: torch.Generator) -> Tensor:
+        """Draws mean + std * noise, shape (..., A)."""
+        noise = torch.randn(outputs.shape, generator=generator, dtype=outputs.dtype, device=outputs.device)
+        return outputs + self.variance**0.5 * noise
+
+    def fisher_product(self, outputs: Tensor, tangents: Tensor) -> Tensor:
+        """Divides by the variance."""
+        del outputs
+        return tangents / self.variance
+
+    def score(self, outputs: Tensor, actions: Tensor) -> Tensor:
+        """The distance from the means by the variance."""
+        return (actions - outputs) / self.variance
+
+    def log_prob(self, outputs: Tensor, actions: Tensor) -> Tensor:
+        """Minus the squared distance by twice the variance, and the constant that makes it a density."""
+        distance = (actions - outputs).square().sum(dim=-1)
+        return -distance / (2 * self.variance) - 0.5 * self.size * log(2 * pi * self.variance)
+
+    def entropy(self, outputs: Tensor) -> Tensor:
+        """A log(2 pi e variance) / 2, whatever the means."""
+        return outputs.new_full(outputs.shape[:-1], 0.5 * self.size * log(2 * pi * e * self.variance))
+
+    def kl(self, outputs: Tensor, other: Tensor) -> Tensor:
+        """The squared distance of the means by twice the variance."""
+        return (outputs - other).square().sum(dim=-1) / (2 * self.variance)
+
+
+@dataclass(frozen=True)
+class Categorical(CanonicalFamily):
     """One of several discrete actions; outputs are unnormalised log-probabilities.
 
     Attributes:
@@ -140,6 +203,11 @@ class Categorical(Distribution):
         probabilities = outputs.softmax(dim=-1)
         weighted = probabilities * tangents
         return weighted - probabilities * weighted.sum(dim=-1, keepdim=True)
+
+    def score(self, outputs: Tensor, actions: Tensor) -> Tensor:
+        """1 for what was observed, 0 for the rest, minus the probabilities."""
+        observed = torch.nn.functional.one_hot(actions.long(), self.num_actions)
+        return observed - outputs.softmax(dim=-1)
 
     def log_prob(self, outputs: Tensor, actions: Tensor) -> Tensor:
         """Picks the log-probabilities of the actions."""

@@ -11,10 +11,12 @@ from torch import Tensor
 
 from mamlrl.adaptation import Adaptation, Estimator
 from mamlrl.advantages import ProcessedRollouts, process
-from mamlrl.config import AdvantageConfig, SamplingConfig
+from mamlrl.config import AdaptationConfig, AdvantageConfig, SamplingConfig
+from mamlrl.distributions import Distribution
 from mamlrl.envs import TaskVectorEnv
-from mamlrl.losses import TaskLosses, reinforce
-from mamlrl.policies import MlpPolicy
+from mamlrl.errors import UserError
+from mamlrl.losses import INNER_LOSSES, OutputLoss, TaskLosses
+from mamlrl.networks import Network
 from mamlrl.rollouts import Rollouts, Sampler
 from mamlrl.timing import PhaseTimer
 
@@ -36,22 +38,47 @@ class AdaptedTasks:
     diverged: int
 
 
+def make_inner_loss(config: AdaptationConfig, distribution: Distribution) -> OutputLoss:
+    """Returns the loss that an inner loop descends on sampled episodes.
+
+    Args:
+        config: The inner loop.
+        distribution: Of the actions.
+
+    Raises:
+        UserError: If the loss does not hold at all parameters that the inner loop evaluates it at.
+    """
+    stays = config.estimator != "imaml" and config.gradient_steps == 1
+    if config.loss == "reinforce" and not stays:
+        what = "imaml" if config.estimator == "imaml" else f"gradient_steps {config.gradient_steps}"
+        raise UserError(
+            f"adaptation.loss: reinforce holds only at the parameters that sampled the episodes, which {what} "
+            "leaves; choose likelihood_ratio"
+        )
+    return INNER_LOSSES[config.loss](distribution)
+
+
 class InnerLoop:
     """Samples episodes of a batch of tasks and adapts the policy to each.
 
     Args:
         env: Vector environment over tasks and episodes.
         policy: The policy.
+        adaptation: The inner loop; its loss counts here.
         num_tasks: Number of tasks in a batch.
         sampling: How episodes are collected.
         advantages: How advantages are computed.
         device: Where the policy runs.
+
+    Raises:
+        UserError: If the inner loss does not suit the inner loop.
     """
 
     def __init__(
         self,
         env: TaskVectorEnv,
-        policy: MlpPolicy,
+        policy: Network,
+        adaptation: AdaptationConfig,
         num_tasks: int,
         sampling: SamplingConfig,
         advantages: AdvantageConfig,
@@ -60,6 +87,7 @@ class InnerLoop:
         self.env = env
         self.policy = policy
         self.num_tasks = num_tasks
+        self._loss = make_inner_loss(adaptation, policy.distribution)
         self._sampler = Sampler(env, policy, num_tasks, sampling, device)
         self._advantages = advantages
 
@@ -99,7 +127,7 @@ class InnerLoop:
         def source(step: int, task_params: Tensor) -> TaskLosses:
             del step
             sample(task_params)
-            return TaskLosses(self.policy, reinforce(self.policy.distribution), processed[-1].batch)
+            return TaskLosses(self.policy, self._loss, processed[-1].batch)
 
         with timer.phase("adaptation"):
             adaptation = estimator.adapt(params, self.num_tasks, source)

@@ -6,17 +6,18 @@ activations stay in the processor's cache.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
 import torch
 from torch import Tensor
 
-from mamlrl.advantages import Batch
-from mamlrl.linearization import LossHessian, MlpLinearization
+from mamlrl.batches import Samples
 from mamlrl.losses import TaskLosses
-from mamlrl.policies import MlpPolicy
+from mamlrl.networks import Linearization, Network
 
+LOGGER = logging.getLogger(__name__)
 BLOCK_SAMPLES = 8192  # samples whose activations, at 100 units a layer, fit a processor's cache
 
 
@@ -30,10 +31,9 @@ class HessianProduct:
 
     def __init__(self, losses: TaskLosses, params: Tensor) -> None:
         self._blocks = []
-        for block in task_blocks(losses.batch):
-            network, outputs, gradient = _differentiate(losses.tasks(block), params[block])
-            hessian = LossHessian(network, gradient.detach(), _output_hvp(outputs, gradient))
-            self._blocks.append((block, hessian))
+        for block in task_blocks(losses.batch, losses.network.sample_cost):
+            network, gradient, output_hvp = _differentiate(losses.tasks(block), params[block])
+            self._blocks.append((block, network.hessian(gradient, output_hvp)))
 
     def __call__(self, vectors: Tensor) -> Tensor:
         """Multiplies the vector of each task, shape (task, P), by its Hessian."""
@@ -41,21 +41,21 @@ class HessianProduct:
 
 
 class FisherProduct:
-    """v -> F_i v, F_i the Fisher matrix of task i's policy, averaged over the states of a batch.
+    """v -> F_i v, F_i the Fisher matrix of task i's network, averaged over the inputs of a batch.
 
-    F = mean of J^T M J over states, with J the Jacobian of the policy's outputs in its parameters and M the
-    closed-form Fisher matrix of the action distribution in its outputs.
+    F = mean of J^T M J over inputs, with J the Jacobian of the network's outputs in its parameters and M the
+    closed-form Fisher matrix of the distribution of actions, or targets, in the outputs.
 
     Args:
         policy: Maps parameters and observations to outputs.
         params: Parameters of each task, shape (task, P).
-        batch: States and their weights.
+        batch: Observations and their weights.
     """
 
-    def __init__(self, policy: MlpPolicy, params: Tensor, batch: Batch) -> None:
+    def __init__(self, policy: Network, params: Tensor, batch: Samples) -> None:
         self._distribution = policy.distribution
         self._blocks = []
-        for block in task_blocks(batch):
+        for block in task_blocks(batch, policy.sample_cost):
             part = batch.tasks(block)
             network = policy.linearize(params[block], part.observations)
             self._blocks.append((block, network, part.weights[..., None]))
@@ -72,30 +72,34 @@ class FisherProduct:
 def task_gradients(losses: TaskLosses, params: Tensor) -> Tensor:
     """Gradient of each task's loss at its parameters, shape (task, P)."""
     gradients = []
-    for block in task_blocks(losses.batch):
-        network, _, gradient = _differentiate(losses.tasks(block), params[block])
-        gradients.append(network.vjp(gradient.detach()))
+    for block in task_blocks(losses.batch, losses.network.sample_cost):
+        network, gradient, _ = _differentiate(losses.tasks(block), params[block])
+        gradients.append(network.vjp(gradient))
     return torch.cat(gradients)
 
 
-def _differentiate(losses: TaskLosses, params: Tensor) -> tuple[MlpLinearization, Tensor, Tensor]:
-    """The network, its outputs, and the gradient of the losses in them, a function of the outputs to autograd."""
-    network = losses.policy.linearize(params, losses.batch.observations)
-    outputs = network.outputs.requires_grad_()
-    (gradient,) = torch.autograd.grad(losses.output_loss(outputs, losses.batch).sum(), outputs, create_graph=True)
-    return network, outputs, gradient
+def task_outputs(network: Network, params: Tensor, batch: Samples) -> Tensor:
+    """Outputs of each task's network, its parameters of shape (task, P), on its inputs: (task, sample, K)."""
+    blocks = task_blocks(batch, network.sample_cost)
+    return torch.cat([network(params[block], batch.observations[block]) for block in blocks])
 
 
-def _output_hvp(outputs: Tensor, gradient: Tensor) -> Callable[[Tensor], Tensor]:
-    """Multiplies by the Hessian in the outputs, which is symmetric, by a reverse pass through the gradient."""
-    return lambda tangents: torch.autograd.grad(gradient, outputs, tangents, retain_graph=True)[0]
+def _differentiate(losses: TaskLosses, params: Tensor) -> tuple[Linearization, Tensor, Callable[[Tensor], Tensor]]:
+    """The network, and the gradient and the Hessian product of the losses in its outputs."""
+    network = losses.network.linearize(params, losses.batch.observations)
+    return network, *losses.differentiate(network.outputs)
 
 
-def task_blocks(batch: Batch) -> Iterator[slice]:
-    """Splits the task axis into blocks: by cache size on a CPU, one block elsewhere."""
+def task_blocks(batch: Samples, sample_cost: float = 1.0) -> Iterator[slice]:
+    """Splits the task axis into blocks: by cache size on a CPU, one block elsewhere.
+
+    Args:
+        batch: The data.
+        sample_cost: See `Network.sample_cost`.
+    """
     size = len(batch)
     if batch.weights.device.type == "cpu":
-        size = max(1, BLOCK_SAMPLES // batch.num_samples)
+        size = max(1, int(BLOCK_SAMPLES / (batch.num_samples * sample_cost)))
     return (slice(start, start + size) for start in range(0, len(batch), size))
 
 
@@ -103,14 +107,16 @@ class ConjugateGradientResult(NamedTuple):
     """Outcome of `conjugate_gradient`.
 
     Attributes:
-        solution: x, approximately.
-        residual: b - A x, as the recurrence carries it.
+        solution: x, approximately, shape (..., P).
+        residual: b - A x, as the recurrence carries it, shape (..., P).
         iterations: Number of products taken.
+        indefinite: Which systems were given up because A was found not to be positive definite, shape (...).
     """
 
     solution: Tensor
     residual: Tensor
     iterations: int
+    indefinite: Tensor
 
 
 def conjugate_gradient(
@@ -119,26 +125,59 @@ def conjugate_gradient(
     max_iterations: int = 10,
     tolerance: float = 1e-10,
 ) -> ConjugateGradientResult:
-    """Solves A x = b for symmetric positive definite A (Hestenes & Stiefel 1952), from x = 0.
+    """Solves A x = b for symmetric positive definite A (Hestenes & Stiefel 1952), from x = 0, many at once.
+
+    A system that meets a direction p with p^T A p <= 0 keeps the x it has, or b if that was the first
+    direction.
 
     Args:
-        matvec: Multiplies by A.
-        b: Right-hand side, shape (P,).
+        matvec: Multiplies by A, the A of each system where there are several.
+        b: Right-hand sides, shape (..., P).
         max_iterations: Most products with A.
-        tolerance: Squared norm of the residual at which to stop.
+        tolerance: Squared norm of the residual, relative to that of b, at which to stop.
 
     Returns:
-        The solution and how it was reached.
+        The solutions and how they were reached.
     """
     solution, residual, direction = torch.zeros_like(b), b, b
-    squared = residual @ residual
+    squared = _dot(residual, residual)
+    enough = tolerance * squared
+    active, indefinite = squared > enough, torch.zeros_like(squared, dtype=torch.bool)
     iterations = 0
-    while iterations < max_iterations and squared > tolerance:
+    while iterations < max_iterations and bool(active.any()):
         product = matvec(direction)
-        step = squared / (direction @ product)
+        curvature = _dot(direction, product)
+        indefinite |= active & (curvature <= 0)
+        active &= curvature > 0
+        step = torch.where(active, squared / curvature, 0.0)
         solution = solution + step * direction
         residual = residual - step * product
-        previous, squared = squared, residual @ residual
-        direction = residual + squared / previous * direction
+        previous, squared = squared, _dot(residual, residual)
+        direction = residual + torch.where(active, squared / previous, 0.0) * direction
+        active &= squared > enough
         iterations += 1
-    return ConjugateGradientResult(solution, residual, iterations)
+        if iterations == 1:
+            solution = torch.where(indefinite, b, solution)
+    return ConjugateGradientResult(solution, residual, iterations, indefinite[..., 0])
+
+
+def warn_of_surplus_iterations(key: str, iterations: int, size: int) -> None:
+    """Logs a warning if conjugate gradient may take more iterations than the system has unknowns.
+
+    Args:
+        key: The setting.
+        iterations: Its value.
+        size: Number of unknowns.
+    """
+    if iterations > size:
+        LOGGER.warning(
+            "mamlrl: warning: %s: %d is more than the %d parameters, which are enough but for rounding",
+            key,
+            iterations,
+            size,
+        )
+
+
+def _dot(x: Tensor, y: Tensor) -> Tensor:
+    """Inner products along the last axis, which is kept with length 1."""
+    return (x * y).sum(dim=-1, keepdim=True)

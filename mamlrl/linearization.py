@@ -16,13 +16,16 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor
 
+from mamlrl.networks import Linearization
+
 if TYPE_CHECKING:
     from mamlrl.policies import MlpPolicy
 
 MAX_INPUTS_TO_MIX = 8
+MIN_SAMPLES_TO_MIX = 16  # an input: with fewer, sums over samples are quicker done again
 
 
-class MlpLinearization:
+class MlpLinearization(Linearization):
     """A policy at fixed parameters and observations of each task, with its activations kept.
 
     Args:
@@ -44,8 +47,8 @@ class MlpLinearization:
         self.weights = [weight for weight, _ in layers]
         self.hidden = [observations]  # input of each layer
         for weight, bias in layers[:-1]:
-            self.hidden.append(policy.activate(torch.baddbmm(bias, self.hidden[-1], weight)))
-        head = torch.baddbmm(layers[-1][1], self.hidden[-1], layers[-1][0])
+            self.hidden.append(policy.activate(affine(bias, self.hidden[-1], weight)))
+        head = affine(layers[-1][1], self.hidden[-1], layers[-1][0])
         floored = policy.floor(log_std)
         self.outputs = policy.join(head, floored)
         self._log_std_slope = None
@@ -65,6 +68,10 @@ class MlpLinearization:
         pairs = [(h.mT @ d, d.sum(dim=1)) for h, d in zip(self.hidden, deltas, strict=True)]
         return self.flatten(pairs, cotangents)
 
+    def hessian(self, gradient: Tensor, output_hvp: Callable[[Tensor], Tensor]) -> LossHessian:
+        """See `Linearization.hessian`."""
+        return LossHessian(self, gradient, output_hvp)
+
     def backward(self, cotangents: Tensor) -> list[Tensor]:
         """Cotangents of every layer before its activation, from those of the outputs."""
         deltas = [cotangents[..., : self.weights[-1].shape[-1]]]
@@ -78,7 +85,7 @@ class MlpLinearization:
         layers, log_std = self.policy.split(vectors)
         hidden_tangents: list[Tensor] = []
         for index, (weight, bias) in enumerate(layers):
-            tangent = torch.baddbmm(bias, self.hidden[index], weight)
+            tangent = affine(bias, self.hidden[index], weight)
             if index > 0:
                 tangent.baddbmm_(hidden_tangents[-1], self.weights[index])
             if index < len(layers) - 1:
@@ -96,11 +103,26 @@ class MlpLinearization:
         return torch.cat(pieces, dim=1)
 
 
+def affine(bias: Tensor, x: Tensor, weight: Tensor) -> Tensor:
+    """Evaluates x @ weight + bias of every task, shape (task, sample, outputs).
+
+    Args:
+        bias: Shape (task, 1, outputs).
+        x: Shape (task, sample, inputs).
+        weight: Shape (task, inputs, outputs).
+    """
+    if weight.shape[1] == 1:  # for a single input or output, matrix products have more overhead than work
+        return torch.addcmul(bias, x, weight)
+    if weight.shape[2] == 1:
+        return (x * weight.mT).sum(dim=2, keepdim=True) + bias
+    return torch.baddbmm(bias, x, weight)
+
+
 class LossHessian:
     """v -> H v, H the Hessian in the parameters of a loss of a policy's outputs.
 
-    Where the observations are few numbers, the mixed derivatives of the first two layers, which do not depend
-    on v, are summed over samples beforehand: that saves two of the six large matrix products.
+    Where the observations are few numbers, and the samples many, the mixed derivatives of the first two layers,
+    which do not depend on v, are summed over samples beforehand: that saves two of the six large matrix products.
 
     Args:
         network: The policy at the parameters.
@@ -114,8 +136,9 @@ class LossHessian:
         self._network = network
         self._deltas = network.backward(gradient)
         self._output_hvp = output_hvp
-        few_inputs = network.hidden[0].shape[-1] <= MAX_INPUTS_TO_MIX and len(network.weights) > 1
-        self._mixed = self._mix() if few_inputs else None
+        samples, inputs = network.hidden[0].shape[1:]
+        worthwhile = inputs <= MAX_INPUTS_TO_MIX and samples >= MIN_SAMPLES_TO_MIX * (inputs + 1)
+        self._mixed = self._mix() if worthwhile and len(network.weights) > 1 else None
 
     def __call__(self, vectors: Tensor) -> Tensor:
         """Multiplies parameter vectors, shape (task, P)."""

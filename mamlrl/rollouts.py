@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, fields
 from typing import Any
 
@@ -14,7 +16,7 @@ from torch import Tensor
 from mamlrl.config import SamplingConfig
 from mamlrl.envs import TaskVectorEnv
 from mamlrl.errors import NonFiniteError
-from mamlrl.policies import MlpPolicy
+from mamlrl.networks import Network
 
 
 @dataclass(frozen=True)
@@ -55,6 +57,8 @@ class Sampler:
         num_tasks: Number of tasks; the sub-environments of a task are its episodes.
         config: How much to collect.
         device: Where the policy runs and the rollouts live.
+        watch: Called after each reset and each step with the rewards of the step and who is still running, both of
+            shape (num_envs,).
 
     Attributes:
         diverged: Simulations that diverged so far, which ended their episodes.
@@ -63,10 +67,11 @@ class Sampler:
     def __init__(
         self,
         env: TaskVectorEnv,
-        policy: MlpPolicy,
+        policy: Network,
         num_tasks: int,
         config: SamplingConfig,
         device: torch.device,
+        watch: Callable[[NDArray[np.float64], NDArray[np.bool_]], None] | None = None,
     ) -> None:
         self.env = env
         self.policy = policy
@@ -74,6 +79,10 @@ class Sampler:
         self.config = config
         self.device = device
         self.diverged = 0
+        self._watch = watch or (lambda rewards, running: None)
+        self._action_space = env.single_action_space
+        bounded = isinstance(self._action_space, Box) and self._action_space.is_bounded()
+        self._rescales = config.rescale_actions and bounded
 
     def sample(self, params: Tensor, rng: np.random.Generator, generator: torch.Generator) -> Rollouts:
         """Collects episodes of every task.
@@ -89,72 +98,102 @@ class Sampler:
         Raises:
             NonFiniteError: If an observation or reward is not finite.
         """
-        if self.config.unit == "episodes":
-            return self._collect(params, rng, generator)
-        rounds = [self._collect(params, rng, generator)]
-        budget = self.axes[1] * self.env.horizon
-        while (kept := _within_budget([r.mask for r in rounds], budget)) is None:
-            rounds.append(self._collect(params, rng, generator))
+        with _one_torch_thread():
+            if self.config.unit == "episodes":
+                return self._collect(params, rng, generator)
+            rounds = [self._collect(params, rng, generator)]
+            budget = self.axes[1] * self.env.horizon
+            while (kept := _within_budget([r.mask for r in rounds], budget)) is None:
+                rounds.append(self._collect(params, rng, generator))
         return _join(rounds, kept)
 
     @torch.no_grad()
     def _collect(self, params: Tensor, rng: np.random.Generator, generator: torch.Generator) -> Rollouts:
         """Runs one episode in every sub-environment."""
-        env, policy = self.env, self.policy
-        num_envs, horizon, shape = env.num_envs, env.horizon, self.axes
+        env = self.env
         observation, _ = env.reset(seed=int(rng.integers(2**31)))
-        observations = np.zeros((horizon, *observation.shape), dtype=np.float64)
-        rewards = np.zeros((horizon, num_envs))
-        mask = np.zeros((horizon, num_envs), dtype=np.bool_)
-        actions, outputs = [], []
-        running = np.ones(num_envs, dtype=np.bool_)
-        for time in range(horizon):
-            observations[time, running] = observation[running]
-            mask[time] = running
-            features = torch.as_tensor(observations[time], dtype=params.dtype, device=self.device)
-            outputs.append(policy(params, features.unflatten(0, shape)))
-            actions.append(policy.distribution.sample(outputs[-1], generator))
-            observation, rewards[time], terminated, truncated, _ = env.step(self._to_env(actions[-1]))
+        running = np.ones(env.num_envs, dtype=np.bool_)
+        self._watch(np.zeros(env.num_envs), running)
+        record = _Record(env.horizon)
+        while running.any():
+            observation[~running] = 0.0
+            observations = self._by_task(observation, params.dtype)
+            outputs = self.policy(params, observations)
+            actions = self.policy.distribution.sample(outputs, generator)
+            observation, rewards, terminated, truncated, _ = env.step(self._to_env(actions))
+            scalars = (self._by_task(array, torch.float64) for array in (rewards, running))
+            record.append(observations, actions, *scalars, outputs)
             running = running & ~(terminated | truncated)
-            if not running.any():
-                break
+            self._watch(rewards, running)
         self.diverged += int(env.diverged.sum())
-        steps = len(actions)
-        self._check_finite("observation", observations[:steps], mask[:steps])
-        self._check_finite("reward", rewards[:steps], mask[:steps])
+        rollouts = record.rollouts()
+        self._check_finite("observation", rollouts.observations, rollouts.mask)
+        self._check_finite("reward", rollouts.rewards[..., None], rollouts.mask)
+        return rollouts
 
-        def by_task(array: NDArray[np.generic], dtype: torch.dtype) -> Tensor:
-            tensor = torch.as_tensor(array[:steps], dtype=dtype, device=self.device)
-            return tensor.unflatten(1, shape).movedim(0, 2)
-
-        return Rollouts(
-            observations=by_task(observations, params.dtype),
-            actions=torch.stack(actions, dim=2),
-            rewards=by_task(rewards, torch.float64),
-            mask=by_task(mask, torch.float64),
-            outputs=torch.stack(outputs, dim=2),
-        )
+    def _by_task(self, array: NDArray[Any], dtype: torch.dtype) -> Tensor:
+        """Turns what the environment returned into a tensor, shape (task, episode, ...)."""
+        return torch.as_tensor(array, dtype=dtype, device=self.device).unflatten(0, self.axes)
 
     def _to_env(self, actions: Tensor) -> NDArray[Any]:
         """Turns the policy's actions into the environment's, shape (num_envs, ...)."""
         array: NDArray[Any] = actions.flatten(0, 1).cpu().numpy()
-        space = self.env.single_action_space
-        if not isinstance(space, Box):
+        if not isinstance(self._action_space, Box):
             return array
-        if self.config.rescale_actions and space.is_bounded():
-            array = space.low + (array.astype(np.float64) + 1) / 2 * (space.high - space.low)
-        return np.clip(array, space.low, space.high)
+        low, high = self._action_space.low, self._action_space.high
+        if self._rescales:
+            unit = array.astype(np.float64) / self.config.action_bound
+            array = low + (unit + 1) / 2 * (high - low)
+        return np.clip(array, low, high)
 
-    def _check_finite(self, what: str, values: NDArray[np.float64], mask: NDArray[np.bool_]) -> None:
-        finite = np.isfinite(values).reshape(*mask.shape, -1).all(axis=-1) | ~mask
+    def _check_finite(self, what: str, values: Tensor, mask: Tensor) -> None:
+        """Raises for the first number that is not finite; `values` has shape (task, episode, time, D)."""
+        if values.sum().isfinite():
+            return
+        finite = values.isfinite().all(dim=-1) | (mask == 0)
         if not finite.all():
-            time, index = np.argwhere(~finite)[0]
-            task, episode = divmod(int(index), self.axes[1])
+            time, task, episode = (~finite).movedim(2, 0).nonzero()[0].tolist()
+            parameters = self.env.tasks[task * self.axes[1] + episode].tolist()
             raise NonFiniteError(
                 f"environment {self.env.spec.id if self.env.spec else self.env}: "
-                f"{what} of task {task} (parameters {self.env.tasks[index].tolist()}), episode {episode}, "
-                f"step {time} is not finite"
+                f"{what} of task {task} (parameters {parameters}), episode {episode}, step {time} is not finite"
             )
+
+
+class _Record:
+    """Memory for the steps of episodes, allocated once.
+
+    Args:
+        horizon: Most steps.
+    """
+
+    def __init__(self, horizon: int) -> None:
+        self._horizon = horizon
+        self._length = 0
+        self._arrays: list[Tensor] = []
+
+    def append(self, *step: Tensor) -> None:
+        """Adds what `Rollouts` holds of one step, in the order of its attributes, each (task, episode, ...)."""
+        if not self._arrays:
+            self._arrays = [part.new_zeros(*part.shape[:2], self._horizon, *part.shape[2:]) for part in step]
+        for array, part in zip(self._arrays, step, strict=True):
+            array[:, :, self._length] = part
+        self._length += 1
+
+    def rollouts(self) -> Rollouts:
+        """Returns the steps added so far."""
+        return Rollouts(*(array[:, :, : self._length] for array in self._arrays))
+
+
+@contextmanager
+def _one_torch_thread() -> Iterator[None]:
+    """PyTorch's threads spin for a while after every operation, which would slow down the environment's."""
+    number = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(number)
 
 
 def _within_budget(masks: list[Tensor], budget: int) -> Tensor | None:

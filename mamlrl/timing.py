@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from time import perf_counter
 
@@ -44,3 +44,11 @@ class PhaseTimer:
         if self._open:
             self.seconds[self._open[-1]] += now - self._since
         self._since = now
+
+
+def seconds_of(work: Callable[[], object], device: torch.device) -> float:
+    """Returns how long some work takes on a device."""
+    timer = PhaseTimer(device)
+    with timer.phase("work"):
+        work()
+    return timer.seconds["work"]

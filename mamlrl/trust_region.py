@@ -62,7 +62,7 @@ def search_direction(
     norm = float(gradient.norm())
     if norm == 0:
         return Direction(torch.zeros_like(gradient), 0, 0.0)
-    solution, residual, iterations = conjugate_gradient(
+    solution, residual, iterations, _ = conjugate_gradient(
         lambda v: curvature(v) + config.damping * v,
         -gradient / norm,  # scaled, so that the tolerance is relative
         config.cg_iterations,

@@ -2,7 +2,8 @@
 
 import torch
 
-from mamlrl.advantages import Batch
+from mamlrl.batches import Batch
+from mamlrl.context import ContextPolicy
 from mamlrl.distributions import Categorical, DiagonalGaussian
 from mamlrl.losses import TaskLosses, reinforce
 from mamlrl.policies import MlpPolicy
@@ -10,9 +11,10 @@ from mamlrl.policies import MlpPolicy
 OBSERVATION_SIZE = 3
 
 
-def make_policy(discrete=False, activation="tanh", **kwargs):
+def make_policy(discrete=False, activation="tanh", context_size=0, **kwargs):
     distribution = Categorical(4) if discrete else DiagonalGaussian(2)
-    return MlpPolicy(OBSERVATION_SIZE, distribution, (5, 4), activation, **kwargs)
+    policy = MlpPolicy(OBSERVATION_SIZE, distribution, (5, 4), activation, **kwargs)
+    return ContextPolicy(policy, context_size) if context_size else policy
 
 
 def make_params(policy, seed=0, tasks=None):

@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 import torch
 
-from mamlrl.advantages import Batch, discounted_sum, gae, process, standardize
+from mamlrl.advantages import discounted_sum, gae, process, standardize
+from mamlrl.batches import Batch
 from mamlrl.config import AdvantageConfig
 from mamlrl.distributions import DiagonalGaussian
 from mamlrl.losses import reinforce, surrogate

@@ -4,12 +4,16 @@ import pytest
 import torch
 from scipy import stats
 
-from mamlrl.distributions import Categorical, DiagonalGaussian
+from mamlrl.distributions import CanonicalFamily, Categorical, DiagonalGaussian, IsotropicGaussian
 
 SIZE = 4
 SHAPE = (3, 5)  # leading axes
 
-FAMILIES = {"gaussian": DiagonalGaussian(SIZE), "categorical": Categorical(SIZE)}
+FAMILIES = {
+    "gaussian": DiagonalGaussian(SIZE),
+    "isotropic": IsotropicGaussian(SIZE, variance=0.3),
+    "categorical": Categorical(SIZE),
+}
 every_family = pytest.mark.parametrize("distribution", FAMILIES.values(), ids=FAMILIES)
 
 
@@ -25,6 +29,9 @@ def random_outputs(distribution, generator, shape=SHAPE, dtype=torch.float64):
 def in_torch(distribution, outputs):
     if isinstance(distribution, Categorical):
         return torch.distributions.Categorical(logits=outputs)
+    if isinstance(distribution, IsotropicGaussian):
+        std = outputs.new_tensor(distribution.variance).sqrt()
+        return torch.distributions.Independent(torch.distributions.Normal(outputs, std), 1)
     mean, log_std = outputs[..., :SIZE], outputs[..., SIZE:]
     return torch.distributions.Independent(torch.distributions.Normal(mean, log_std.exp()), 1)
 
@@ -68,7 +75,8 @@ def test_kl_equals_torch(distribution, generator, shape):
     reference = torch.distributions.kl_divergence(in_torch(distribution, outputs), in_torch(distribution, other))
     assert kl.shape == shape
     close(kl, reference)
-    assert not torch.allclose(kl, distribution.kl(other, outputs))
+    if not isinstance(distribution, IsotropicGaussian):  # whose divergence is symmetric
+        assert not torch.allclose(kl, distribution.kl(other, outputs))
 
 
 @every_family
@@ -100,6 +108,24 @@ def test_fisher_product_equals_the_hessian_of_kl(distribution, generator):
         here = outputs[tuple(index)]
         hessian = torch.func.hessian(distribution.kl, argnums=1)(here, here)
         close(products[tuple(index)], hessian @ tangents[tuple(index)], atol=1e-10)
+
+
+@pytest.mark.parametrize("distribution", [d for d in FAMILIES.values() if isinstance(d, CanonicalFamily)], ids=str)
+def test_scores_are_gradients_whose_derivative_is_minus_the_fisher_matrix(distribution, generator):
+    outputs = random_outputs(distribution, generator).requires_grad_()
+    tangents = random_outputs(distribution, generator)
+    actions = distribution.sample(outputs.detach(), generator)
+    (gradient,) = torch.autograd.grad(distribution.log_prob(outputs, actions).sum(), outputs)
+    close(distribution.score(outputs, actions), gradient)
+    (product,) = torch.autograd.grad(distribution.score(outputs, actions), outputs, tangents)
+    close(-product, distribution.fisher_product(outputs, tangents))
+
+
+def test_minus_log_prob_of_variance_one_half_is_the_squared_error_up_to_a_constant(generator):
+    outputs, targets = torch.randn(2, 7, SIZE, generator=generator, dtype=torch.float64)
+    loss = -IsotropicGaussian(SIZE).log_prob(outputs, targets)
+    squared = (outputs - targets).square().sum(dim=1)
+    close(loss - squared, torch.full((7,), SIZE * math.log(math.pi) / 2, dtype=torch.float64))
 
 
 def test_categorical_fisher_is_the_expected_outer_product_of_scores(generator):
@@ -157,6 +183,14 @@ def test_gaussian_samples_follow_the_distribution(generator):
         assert stats.kstest(actions[:, dimension].numpy(), stats.norm(mean, std).cdf).pvalue > 0.01
     correlations = torch.corrcoef(actions.T) - torch.eye(SIZE, dtype=torch.float64)
     assert correlations.abs().max() < 0.03
+
+
+def test_isotropic_samples_follow_the_distribution(generator):
+    distribution = IsotropicGaussian(2, variance=0.3)
+    actions = distribution.sample(torch.tensor([1.0, -2.0]).expand(20_000, -1), generator)
+    for dimension, mean in enumerate((1.0, -2.0)):
+        assert stats.kstest(actions[:, dimension].numpy(), stats.norm(mean, 0.3**0.5).cdf).pvalue > 0.01
+    assert abs(torch.corrcoef(actions.T)[0, 1]) < 0.03
 
 
 def test_gaussian_samples_belong_to_their_own_outputs(generator):

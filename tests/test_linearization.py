@@ -40,6 +40,7 @@ def test_jvp_and_vjp_are_autograds(case):
 @pytest.mark.parametrize("max_inputs", [0, 8], ids=["", "mixed"])
 def test_loss_hessian_is_autograds(case, max_inputs, monkeypatch):
     monkeypatch.setattr(linearization, "MAX_INPUTS_TO_MIX", max_inputs)
+    monkeypatch.setattr(linearization, "MIN_SAMPLES_TO_MIX", 0)
     policy, params, batch, network = case
     vectors = torch.randn_like(params)
 
@@ -57,6 +58,13 @@ def test_loss_hessian_is_autograds(case, max_inputs, monkeypatch):
         lambda t: torch.func.jvp(output_gradient, (network.outputs,), (t,))[1],
     )
     assert relative_error(hessian(vectors), expected) < 1e-11
+
+
+@pytest.mark.parametrize(("inputs", "outputs"), [(1, 1), (1, 4), (3, 1), (3, 4)])
+def test_affine_maps_of_every_task(inputs, outputs):
+    bias, x, weight = (torch.randn(3, *shape) for shape in ((1, outputs), (5, inputs), (inputs, outputs)))
+    for task, result in enumerate(linearization.affine(bias, x, weight)):
+        torch.testing.assert_close(result, torch.nn.functional.linear(x[task], weight[task].T, bias[task, 0]))
 
 
 def test_log_std_under_the_floor_has_no_derivative():

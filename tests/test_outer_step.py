@@ -1,51 +1,95 @@
+from dataclasses import replace
+
 import pytest
 import torch
 from problems import make_batch, make_inner_losses, make_params, make_policy, relative_error
 
-from mamlrl.adaptation import ESTIMATORS, FirstOrderMaml, Maml
+from mamlrl.adaptation import Adaptation
+from mamlrl.config import AdaptationConfig, ProximalConfig
+from mamlrl.estimators import ESTIMATORS, make_estimator
 from mamlrl.linalg import FisherProduct, task_gradients
-from mamlrl.losses import TaskLosses, surrogate
+from mamlrl.losses import TaskLosses, clipped_surrogate, surrogate
 from mamlrl.outer_step import MetaObjective
 
 TASKS = 3
-EXACT = [name for name, estimator in ESTIMATORS.items() if estimator.exact]
+SCALES = (1.0, 0.7, 0.4)
+SOLVED = ProximalConfig(weight=4.0, optimizer="newton_cg", cg_iterations=200, cg_tolerance=1e-26)
+CONVERGED = AdaptationConfig(estimator="imaml", gradient_steps=12, proximal=SOLVED)
+INNER_LOOPS = {
+    "maml": AdaptationConfig(step_size=0.3),
+    "maml, steps on the same episodes": AdaptationConfig(step_size=0.3, gradient_steps=3),
+    "maml, proximal": AdaptationConfig(step_size=0.3, gradient_steps=3, proximal=ProximalConfig(weight=0.5)),
+    "maml, one learned step size": AdaptationConfig(step_size=0.3, learned_step_size="one"),
+    "maml, step sizes per layer": AdaptationConfig(step_size=0.3, learned_step_size="per_layer", gradient_steps=2),
+    "maml, step sizes per parameter": AdaptationConfig(step_size=0.3, learned_step_size="per_parameter"),
+    "maml, last layer": AdaptationConfig(step_size=0.3, adapted="last_layer", learned_step_size="per_layer"),
+    "maml, biases": AdaptationConfig(step_size=0.3, adapted="biases"),
+    "maml, context": AdaptationConfig(step_size=0.3, adapted="context"),
+    "first_order": AdaptationConfig(estimator="first_order", step_size=0.3),
+    "first_order, learned step size": AdaptationConfig(
+        estimator="first_order", step_size=0.3, learned_step_size="per_layer"
+    ),
+    "imaml": CONVERGED,
+    "imaml, learned weight": replace(CONVERGED, proximal=replace(SOLVED, learned=True)),
+    "imaml, biases": replace(CONVERGED, adapted="biases", proximal=replace(SOLVED, learned=True)),
+}
+EXACT = [name for name, config in INNER_LOOPS.items() if config.estimator != "first_order"]
 
 
-def solve_problem(estimator, discrete=False, activation="tanh"):
+def test_every_estimator_is_among_the_inner_loops():
+    assert {config.estimator for config in INNER_LOOPS.values()} == set(ESTIMATORS)
+
+
+@pytest.fixture(autouse=True)
+def _seed():
+    torch.manual_seed(0)
+
+
+def solve_problem(name, steps=1, discrete=False, activation="tanh"):
     """Adapts on fixed data and makes the outer objective of the result."""
-    policy = make_policy(discrete, activation)
-    params = make_params(policy)
-    losses = make_inner_losses(policy, params, steps=len(estimator.step_sizes))
+    config = INNER_LOOPS[name]
+    policy = make_policy(discrete, activation, context_size=2 if config.adapted == "context" else 0)
+    estimator = make_estimator(config, policy, SCALES[:steps])
+    params = estimator.init(make_params(policy))
+    losses = make_inner_losses(policy, params[: policy.num_parameters], steps)
     adaptation = estimator.adapt(params, TASKS, lambda step, _: losses[step])
     batch = make_batch(policy, adaptation.params, seed=5)
-    return policy, params, adaptation, batch, MetaObjective(estimator, policy, adaptation, batch)
+    objective = MetaObjective(estimator, adaptation, TaskLosses(policy, surrogate(policy.distribution), batch))
+    return estimator, policy, params, adaptation, batch, objective
 
 
-def unrolled(estimator, adaptation, params):
-    """The adaptation as one differentiable function, task by task, by plain autograd."""
+def unrolled(adaptation, params, step_size=0.3):
+    """MAML's adaptation as one differentiable function, task by task, by plain autograd."""
     adapted = []
     for task in range(TASKS):
         phi = params
-        for losses, step_size in zip(adaptation.losses, estimator.step_sizes, strict=True):
-            one = losses.tasks(slice(task, task + 1))
-            phi = phi - step_size * torch.func.grad(lambda p, one=one: one(p[None])[0])(phi)
+        for update, scale in zip(adaptation.updates, SCALES, strict=False):
+            one = update.losses.tasks(slice(task, task + 1))
+            phi = phi - scale * step_size * torch.func.grad(lambda p, one=one: one(p[None])[0])(phi)
         adapted.append(phi)
     return torch.stack(adapted)
 
 
-@pytest.mark.parametrize("name", ESTIMATORS)
+def central_difference(function, point, vector, step=1e-5):
+    return (function(point + step * vector) - function(point - step * vector)) / (2 * step)
+
+
+@pytest.mark.parametrize("name", ["maml", "first_order"])
 def test_adaptation_is_plain_gradient_descent(name):
-    estimator = ESTIMATORS[name]((0.3, 0.2, 0.1))
-    _, params, adaptation, _, _ = solve_problem(estimator)
-    assert relative_error(adaptation.params, unrolled(estimator, adaptation, params)) < 1e-12
-    replayed = estimator.adapt(params, TASKS, adaptation.replay)
-    assert torch.equal(replayed.params, adaptation.params)
+    _, _, params, adaptation, _, _ = solve_problem(name, steps=3)
+    assert relative_error(adaptation.params, unrolled(adaptation, params)) < 1e-12
 
 
-@pytest.mark.parametrize("name", ESTIMATORS)
+@pytest.mark.parametrize("name", INNER_LOOPS)
+def test_a_replayed_adaptation_is_the_same(name):
+    estimator, _, params, adaptation, _, _ = solve_problem(name, steps=2)
+    assert torch.equal(estimator.adapt(params, TASKS, adaptation.replay).params, adaptation.params)
+    assert not torch.equal(adaptation.params, adaptation.initial)
+
+
+@pytest.mark.parametrize("name", INNER_LOOPS)
 def test_pullback_is_the_transpose_of_pushforward(name):
-    estimator = ESTIMATORS[name]((0.3, 0.2, 0.1))
-    _, params, adaptation, _, _ = solve_problem(estimator)
+    estimator, _, params, adaptation, _, _ = solve_problem(name, steps=3)
     jacobian = estimator.linearize(adaptation)
     v, u = torch.randn_like(params), torch.randn_like(adaptation.params)
     torch.testing.assert_close((jacobian.pushforward(v) * u).sum(), jacobian.pullback(u) @ v)
@@ -54,20 +98,14 @@ def test_pullback_is_the_transpose_of_pushforward(name):
 @pytest.mark.parametrize("name", EXACT)
 @pytest.mark.parametrize("steps", [1, 3])
 def test_pushforward_is_the_derivative_of_the_adaptation(name, steps):
-    estimator = ESTIMATORS[name]((0.3, 0.2, 0.1)[:steps])
-    _, params, adaptation, _, _ = solve_problem(estimator)
-    v = torch.randn_like(params)
-    step = 1e-5
-    ahead, behind = (
-        estimator.adapt(params + sign * step * v, TASKS, adaptation.replay).params for sign in (1, -1)
-    )
-    expected = (ahead - behind) / (2 * step)
+    estimator, _, params, adaptation, _, _ = solve_problem(name, steps)
+    v = torch.randn_like(params) / len(params) ** 0.5
+    expected = central_difference(lambda p: estimator.adapt(p, TASKS, adaptation.replay).params, params, v)
     assert relative_error(estimator.linearize(adaptation).pushforward(v), expected) < 1e-7
 
 
 def test_first_order_jacobian_is_the_identity():
-    estimator = FirstOrderMaml((0.3, 0.2))
-    _, params, adaptation, _, _ = solve_problem(estimator)
+    estimator, _, params, adaptation, _, _ = solve_problem("first_order", steps=2)
     jacobian = estimator.linearize(adaptation)
     v, u = torch.randn_like(params), torch.randn_like(adaptation.params)
     assert torch.equal(jacobian.pushforward(v), v.expand(TASKS, -1))
@@ -78,29 +116,20 @@ def test_first_order_jacobian_is_the_identity():
 @pytest.mark.parametrize("steps", [1, 3])
 @pytest.mark.parametrize("discrete", [False, True], ids=["gaussian", "categorical"])
 def test_meta_gradient_is_central_finite_differences(name, steps, discrete):
-    estimator = ESTIMATORS[name]((0.3, 0.2, 0.1)[:steps])
-    _, params, _, _, objective = solve_problem(estimator, discrete)
-    step = 1e-5
-    expected = torch.stack(
-        [
-            torch.tensor(
-                (objective.evaluate(params + step * e)[0] - objective.evaluate(params - step * e)[0]) / (2 * step)
-            )
-            for e in torch.eye(len(params), dtype=torch.float64)
-        ]
-    )
-    assert relative_error(objective.gradient(), expected) < 1e-6
+    _, _, params, _, _, objective = solve_problem(name, steps, discrete)
+    directions = torch.randn(4, len(params), dtype=torch.float64)
+    expected = [central_difference(lambda p: objective.evaluate(p)[0], params, v) for v in directions]
+    assert relative_error(directions @ objective.gradient(), torch.tensor(expected, dtype=torch.float64)) < 1e-6
 
 
 @pytest.mark.parametrize("steps", [1, 3])
 @pytest.mark.parametrize("activation", ["relu", "tanh"])
 @pytest.mark.parametrize("discrete", [False, True], ids=["gaussian", "categorical"])
 def test_curvature_is_the_explicit_hessian_of_the_mean_kl(steps, activation, discrete):
-    estimator = Maml((0.3, 0.2, 0.1)[:steps])
-    policy, params, adaptation, batch, objective = solve_problem(estimator, discrete, activation)
+    _, policy, params, adaptation, batch, objective = solve_problem("maml", steps, discrete, activation)
 
     def mean_kl(theta):
-        outputs = policy(unrolled(estimator, adaptation, theta), batch.observations)
+        outputs = policy(unrolled(adaptation, theta), batch.observations)
         return (batch.weights * policy.distribution.kl(batch.outputs, outputs)).sum() / TASKS
 
     hessian = torch.func.hessian(mean_kl)(params)
@@ -109,32 +138,67 @@ def test_curvature_is_the_explicit_hessian_of_the_mean_kl(steps, activation, dis
     assert relative_error(product, hessian) < 1e-8
 
 
+@pytest.mark.parametrize("name", EXACT)
+def test_curvature_is_the_second_difference_of_the_mean_kl(name):
+    _, _, params, _, _, objective = solve_problem(name)
+    v = torch.randn_like(params) / len(params) ** 0.5
+    step = 1e-3
+    ahead, behind = (objective.evaluate(params + sign * step * v)[1] for sign in (1, -1))
+    assert float(v @ objective.curvature()(v)) == pytest.approx((ahead + behind) / step**2, rel=1e-4)
+
+
 def test_ratio_is_one_and_kl_zero_at_the_old_parameters():
-    _, params, _, batch, objective = solve_problem(Maml((0.3,)))
+    _, _, params, _, batch, objective = solve_problem("maml")
     loss, kl = objective.evaluate(params)
     assert loss == pytest.approx(-float((batch.weights * batch.advantages).sum(dim=1).mean()), rel=1e-12)
     assert kl == pytest.approx(0.0, abs=1e-14)
 
 
 def test_step_size_zero_is_plain_trpo():
-    policy, params, _, batch, objective = solve_problem(Maml((0.0,)))
-    losses = TaskLosses(policy, surrogate(policy.distribution), batch)
+    policy = make_policy()
+    params = make_params(policy)
+    estimator = make_estimator(AdaptationConfig(step_size=0.0), policy)
+    (inner,) = make_inner_losses(policy, params, 1)
+    adaptation = estimator.adapt(params, TASKS, lambda step, _: inner)
+    losses = TaskLosses(policy, surrogate(policy.distribution), make_batch(policy, params, seed=5))
+    objective = MetaObjective(estimator, adaptation, losses)
     shared = params.expand(TASKS, -1)
     torch.testing.assert_close(objective.gradient(), task_gradients(losses, shared).mean(dim=0))
     v = torch.randn_like(params)
-    fisher = FisherProduct(policy, shared, batch)(v.expand(TASKS, -1)).mean(dim=0)
+    fisher = FisherProduct(policy, shared, losses.batch)(v.expand(TASKS, -1)).mean(dim=0)
     torch.testing.assert_close(objective.curvature()(v), fisher)
 
 
-def test_curvature_on_a_fraction_is_the_curvature_of_the_subsampled_data():
-    estimator = Maml((0.3,))
-    policy, params, adaptation, batch, objective = solve_problem(estimator)
+@pytest.mark.parametrize("name", ["maml", "imaml"])
+def test_curvature_on_a_fraction_is_the_curvature_of_the_subsampled_data(name):
+    estimator, policy, params, adaptation, batch, objective = solve_problem(name)
     v = torch.randn_like(params)
-    part = type(adaptation)(
-        adaptation.trajectory,
-        adaptation.gradients,
-        tuple(losses.subsample(0.5) for losses in adaptation.losses),
-    )
-    expected = MetaObjective(estimator, policy, part, batch.subsample(0.5)).curvature()(v)
+    updates = tuple(replace(update, losses=update.losses.subsample(0.5)) for update in adaptation.updates)
+    losses = TaskLosses(policy, surrogate(policy.distribution), batch.subsample(0.5))
+    expected = MetaObjective(estimator, Adaptation(adaptation.initial, updates), losses).curvature()(v)
     torch.testing.assert_close(objective.curvature(0.5)(v), expected)
     assert relative_error(expected, objective.curvature()(v)) > 1e-3
+
+
+@pytest.mark.parametrize("name", ["maml", "maml, one learned step size", "imaml"])
+def test_a_moved_objective_is_the_one_at_the_new_parameters(name):
+    _, policy, params, _, _, objective = solve_problem(name, steps=2)
+    moved = params + 0.01 * torch.randn_like(params)
+    loss = clipped_surrogate(policy.distribution, 0.02)
+    there = objective.moved(moved, loss)
+    assert there.evaluate(moved)[0] != objective.evaluate(moved)[0]
+    v = torch.randn_like(params)
+    expected = central_difference(lambda p: there.evaluate(p)[0], moved, v, step=1e-6)
+    assert float(there.gradient() @ v) == pytest.approx(expected, rel=1e-5)
+
+
+@pytest.mark.parametrize("name", ["maml", "maml, step sizes per layer", "imaml"])
+def test_inner_kl_gradient_is_central_finite_differences(name):
+    _, policy, params, _, _, objective = solve_problem(name, steps=2)
+    loss = surrogate(policy.distribution)
+    there = params + 0.02 * torch.randn_like(params)
+    v = torch.randn_like(params) / len(params) ** 0.5
+    expected = central_difference(lambda p: objective.moved(p, loss).inner_kl_gradient()[0], there, v)
+    value, gradient = objective.moved(there, loss).inner_kl_gradient()
+    assert value > 0
+    assert float(gradient @ v) == pytest.approx(expected, rel=1e-6, abs=1e-9)

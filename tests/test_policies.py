@@ -181,14 +181,6 @@ def test_standard_deviation_has_a_floor_with_no_gradient_below_it():
     assert params.grad[-2:].tolist() == [0.0, 5.0]
 
 
-@pytest.mark.parametrize("size", [0, 1, 100])
-def test_parameters_of_another_policy_do_not_fit(size):
-    policy = MlpPolicy(3, DiagonalGaussian(2), (6,))
-    policy.check_fits(torch.zeros(policy.num_parameters))
-    with pytest.raises(UserError, match=rf"{size}.*\({policy.num_parameters},\)"):
-        policy.check_fits(torch.zeros(size))
-
-
 def test_make_policy_for_a_box_is_gaussian():
     config = PolicyConfig((8, 4), "tanh", 0.5, 0.01)
     policy = make_policy(BOX, Box(-1, 1, (2,), np.float32), config)

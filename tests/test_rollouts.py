@@ -1,3 +1,4 @@
+import contextlib
 import heapq
 from dataclasses import fields
 
@@ -243,22 +244,25 @@ def test_actions_scatter_around_the_outputs_as_the_distribution_says():
 
 
 @pytest.mark.parametrize(
-    ("rescale", "action", "expected"),
+    ("rescale", "bound", "action", "expected"),
     [
-        (True, [-1.0, 1.0], [-2.0, 0.5]),
-        (True, [0.0, 0.0], [2.0, 0.25]),
-        (True, [0.5, -0.5], [4.0, 0.125]),
-        (True, [3.0, -3.0], [6.0, 0.0]),
-        (False, [3.0, 0.25], [3.0, 0.25]),
-        (False, [7.0, -0.1], [6.0, 0.0]),
-        (False, [-7.0, 0.6], [-2.0, 0.5]),
+        (True, 1.0, [-1.0, 1.0], [-2.0, 0.5]),
+        (True, 1.0, [0.0, 0.0], [2.0, 0.25]),
+        (True, 1.0, [0.5, -0.5], [4.0, 0.125]),
+        (True, 1.0, [3.0, -3.0], [6.0, 0.0]),
+        (True, 10.0, [-10.0, 10.0], [-2.0, 0.5]),
+        (True, 10.0, [5.0, -1.0], [4.0, 0.225]),
+        (True, 0.5, [0.25, -7.0], [4.0, 0.0]),
+        (False, 1.0, [3.0, 0.25], [3.0, 0.25]),
+        (False, 10.0, [7.0, -0.1], [6.0, 0.0]),
+        (False, 1.0, [-7.0, 0.6], [-2.0, 0.5]),
     ],
 )
-def test_actions_are_rescaled_and_clipped_to_the_bounds(rescale, action, expected):
+def test_actions_are_rescaled_and_clipped_to_the_bounds(rescale, bound, action, expected):
     bounds = Box(np.array([-2.0, 0.0]), np.array([6.0, 0.5]), dtype=np.float64)
     env = FakeEnv(num_envs=2, horizon=1, action_space=bounds)
     policy = ScriptedPolicy(torch.tensor(action, dtype=torch.float64).expand(1, 2, 2))
-    sampler = make_sampler(env, 1, policy, rescale_actions=rescale)
+    sampler = make_sampler(env, 1, policy, rescale_actions=rescale, action_bound=bound)
     rollouts = sampler.sample(torch.zeros(1), *generators())
     np.testing.assert_allclose(env.received[0], [expected, expected], atol=1e-12)
     assert rollouts.actions[0, 0, 0].tolist() == action
@@ -315,6 +319,27 @@ def test_non_finite_numbers_after_the_end_of_an_episode_stay_out_of_the_batch(wh
     processed = process(rollouts, AdvantageConfig())
     assert processed.batch.advantages.isfinite().all()
     assert processed.batch.observations.isfinite().all()
+
+
+@pytest.mark.parametrize("spoilt", [None, [("reward", 0, 3)]])
+def test_torch_has_one_thread_while_sampling_and_its_own_number_again_afterwards(spoilt, monkeypatch):
+    numbers = []
+    advance = FakeEnv._advance
+
+    def count_threads(env, actions, running):
+        numbers.append(torch.get_num_threads())
+        return advance(env, actions, running)
+
+    monkeypatch.setattr(FakeEnv, "_advance", count_threads)
+    before = torch.get_num_threads()
+    torch.set_num_threads(3)
+    try:
+        with pytest.raises(NonFiniteError) if spoilt else contextlib.nullcontext():
+            sample_fake(FakeEnv(spoilt=spoilt))
+        assert torch.get_num_threads() == 3
+    finally:
+        torch.set_num_threads(before)
+    assert set(numbers) == {1}
 
 
 @pytest.mark.parametrize("unit", ["episodes", "transitions"])
@@ -441,6 +466,22 @@ def test_task_returns_average_over_kept_episodes_only():
     ]
     assert rollouts.task_returns().tolist() == pytest.approx(expected)
     assert rollouts.transitions == 18
+
+
+def test_watchers_are_told_of_every_reset_and_step():
+    env, told = FakeEnv(num_envs=2, lengths=[1, 3]), []
+    policy = ScriptedPolicy(torch.zeros(2, 1, 2))
+
+    def watch(rewards, running):
+        told.append((env.time, rewards.tolist(), running.tolist()))
+
+    Sampler(env, policy, 2, SamplingConfig(1), CPU, watch).sample(torch.zeros(1), *generators())
+    assert told == [
+        (0, [0, 0], [True, True]),
+        (1, [0, 0], [False, True]),
+        (2, [0, 1], [False, True]),
+        (3, [0, 2], [False, False]),
+    ]
 
 
 def test_rollouts_cannot_be_changed():

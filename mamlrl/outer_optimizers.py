@@ -1,0 +1,172 @@
+"""What improves the meta-parameters: a trust-region step, Adam, or several epochs on a clipped surrogate."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from mamlrl.config import AdamConfig, Config, PrompConfig, TrustRegionConfig
+from mamlrl.distributions import Distribution
+from mamlrl.losses import clipped_surrogate
+from mamlrl.metrics import Metrics
+from mamlrl.outer_step import MetaObjective
+from mamlrl.timing import PhaseTimer
+from mamlrl.trust_region import line_search, search_direction
+
+
+class OuterOptimizer(ABC):
+    """Improves meta-parameters by one meta-batch."""
+
+    @abstractmethod
+    def step(self, params: Tensor, objective: MetaObjective, timer: PhaseTimer) -> tuple[Tensor, Metrics]:
+        """Takes a step.
+
+        Args:
+            params: Meta-parameters, shape (P + R,).
+            objective: The objective at them.
+            timer: Takes the times of the step's phases.
+
+        Returns:
+            New meta-parameters, and metrics.
+        """
+
+    def state_dict(self) -> dict[str, Any]:
+        """Returns what later steps depend on, of types that load without running code."""
+        return {}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:  # noqa: B027 (most have no state)
+        """Restores what `state_dict` returned."""
+
+
+class GradientOptimizer(OuterOptimizer):
+    """Needs nothing but the meta-gradient: no divergences of policies, which supervised learning does not have."""
+
+    @abstractmethod
+    def descend(self, params: Tensor, gradient: Tensor) -> Tensor:
+        """Takes a step from `params` along a gradient, both of shape (P + R,)."""
+
+    def step(self, params: Tensor, objective: MetaObjective, timer: PhaseTimer) -> tuple[Tensor, Metrics]:
+        """See `OuterOptimizer.step`."""
+        with timer.phase("gradient"):
+            gradient = objective.gradient()
+        return self.descend(params, gradient), {"gradient_norm/meta": float(gradient.norm())}
+
+
+class TrustRegion(OuterOptimizer):
+    """TRPO (Schulman et al. 2015), as MAML uses it (Finn et al. 2017, section 4.2).
+
+    Args:
+        config: Bound, effort and curvature.
+    """
+
+    def __init__(self, config: TrustRegionConfig) -> None:
+        self._config = config
+
+    def step(self, params: Tensor, objective: MetaObjective, timer: PhaseTimer) -> tuple[Tensor, Metrics]:
+        """See `OuterOptimizer.step`."""
+        config = self._config
+        with timer.phase("gradient"):
+            gradient = objective.gradient()
+        with timer.phase("cg"):
+            direction = search_direction(gradient, objective.curvature(config.curvature_fraction), config)
+        with timer.phase("line_search"):
+            step = line_search(params, direction.vector, objective.evaluate, config)
+        return step.params, {
+            "gradient_norm/meta": float(gradient.norm()),
+            "kl": step.kl,
+            "surrogate_improvement": step.improvement,
+            "line_search_accepted": float(step.accepted),
+            "line_search_steps": step.tried,
+            "cg_iterations": direction.cg_iterations,
+            "cg_residual": direction.cg_residual,
+        }
+
+
+class Adam(GradientOptimizer):
+    """Adam (Kingma & Ba 2015) on the meta-gradient.
+
+    Args:
+        config: The learning rate.
+    """
+
+    def __init__(self, config: AdamConfig) -> None:
+        self._params = torch.zeros(0, requires_grad=True)
+        self._adam = torch.optim.Adam([self._params], lr=config.learning_rate, fused=True)
+
+    def descend(self, params: Tensor, gradient: Tensor) -> Tensor:
+        """See `GradientOptimizer.descend`."""
+        self._params.data, self._params.grad = params.clone(), gradient
+        self._adam.step()
+        return self._params.detach().clone()
+
+    def state_dict(self) -> dict[str, Any]:
+        """Returns a copy of Adam's moments."""
+        return {name: value.to("cpu", copy=True) for name, value in self._adam.state.get(self._params, {}).items()}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Restores Adam's moments."""
+        if state:
+            self._adam.state[self._params] = dict(state)
+
+
+class Promp(OuterOptimizer):
+    """Proximal meta-policy search (Rothfuss et al. 2018): epochs of Adam on a clipped surrogate of each batch.
+
+    The objective is the clipped surrogate after adaptation, plus the mean KL divergence between the policies
+    before it, those that sampled and those now, times a weight (algorithm 1 and equation 8 there).
+
+    Args:
+        config: Epochs, clipping and the weight.
+        adam: The learning rate.
+        distribution: Of the actions.
+    """
+
+    def __init__(self, config: PrompConfig, adam: AdamConfig, distribution: Distribution) -> None:
+        self._config = config
+        self._adam = Adam(adam)
+        self._loss = clipped_surrogate(distribution, config.clip)
+
+    def step(self, params: Tensor, objective: MetaObjective, timer: PhaseTimer) -> tuple[Tensor, Metrics]:
+        """See `OuterOptimizer.step`."""
+        start, norms = params, []
+        with timer.phase("gradient"):
+            for _ in range(self._config.epochs):
+                here = objective.moved(params, self._loss)
+                inner_kl, inner_gradient = here.inner_kl_gradient()
+                gradient = here.gradient() + self._config.inner_kl_weight * inner_gradient
+                params = self._adam.descend(params, gradient)
+                norms.append(float(gradient.norm()))
+        with timer.phase("evaluation"):
+            before, _ = objective.evaluate(start)
+            after, kl = objective.evaluate(params)
+        return params, {
+            "gradient_norm/meta": norms[0],
+            "kl": kl,
+            "kl/inner": inner_kl,
+            "surrogate_improvement": before - after,
+            **here.metrics(),
+        }
+
+    def state_dict(self) -> dict[str, Any]:
+        """Returns Adam's moments."""
+        return self._adam.state_dict()
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Restores Adam's moments."""
+        self._adam.load_state_dict(state)
+
+
+OUTER_OPTIMIZERS: dict[str, Callable[[Config, Distribution], OuterOptimizer]] = {
+    "trust_region": lambda config, distribution: TrustRegion(config.trust_region),
+    "adam": lambda config, distribution: Adam(config.adam),
+    "promp": lambda config, distribution: Promp(config.promp, config.adam, distribution),
+}
+
+
+def make_outer_optimizer(config: Config, distribution: Distribution) -> OuterOptimizer:
+    """Builds the outer optimizer that a config names, for networks with outputs of a distribution."""
+    return OUTER_OPTIMIZERS[config.outer_optimizer](config, distribution)

@@ -1,0 +1,77 @@
+"""Adaptation to held-out supervised tasks: metrics after 0, 1, 2, ... steps on the same few examples."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from torch import Tensor
+
+from mamlrl.adaptation import Adaptation
+from mamlrl.config import Config
+from mamlrl.datasets import make_supervised_tasks
+from mamlrl.environments import make_device
+from mamlrl.evaluation import Evaluation, evaluation_estimator
+from mamlrl.networks import Network
+from mamlrl.supervised_inner_loop import SupervisedInnerLoop
+from mamlrl.supervised_tasks import Examples
+
+
+@dataclass(frozen=True)
+class SupervisedEvaluation(Evaluation):
+    """Metrics on query examples of held-out tasks.
+
+    Attributes:
+        examples: Of the tasks.
+        adaptation: To their support examples.
+        network: The network.
+    """
+
+    examples: Examples
+    adaptation: Adaptation
+    network: Network
+
+    def params(self, step: int) -> Tensor:
+        """Parameters of every task after some steps, shape (task, P)."""
+        updates = self.adaptation.updates
+        return updates[step - 1].params if step else self.adaptation.initial
+
+    def protocol(self, config: Config) -> dict[str, Any]:
+        """See `Evaluation.protocol`."""
+        shots, queries = evaluation_sizes(config)
+        return {
+            "dataset": config.data.dataset,
+            "shots": shots,
+            "queries": queries,
+            "tasks": len(self.examples.query),
+        }
+
+
+def evaluation_sizes(config: Config) -> tuple[int, int]:
+    """Returns how many examples an evaluation adapts on, and how many it judges on."""
+    settings, data = config.evaluation, config.data
+    return settings.shots or data.shots, settings.queries or data.queries
+
+
+def evaluate_supervised(config: Config, params: Tensor) -> SupervisedEvaluation:
+    """Adapts meta-parameters to held-out tasks.
+
+    Args:
+        config: The experiment; `config.evaluation` says what to evaluate.
+        params: Meta-parameters, shape (P + R,).
+
+    Raises:
+        UserError: If the data set or the device cannot be had, or the parameters do not fit.
+    """
+    device = make_device(config.device)
+    tasks = make_supervised_tasks(config.data, "test")
+    network = tasks.make_network(config.policy)
+    estimator = evaluation_estimator(config, network)
+    estimator.check_fits(params)
+    rng = np.random.default_rng(config.evaluation.seed)
+    examples = tasks.sample(rng, config.evaluation.tasks, *evaluation_sizes(config)).to(device)
+    inner_loop = SupervisedInnerLoop(network, estimator)
+    adaptation = inner_loop.adapt(params.to(device), examples.support)
+    metrics = inner_loop.measure(tasks, adaptation, examples.query)
+    return SupervisedEvaluation(estimator.scales, metrics, examples, adaptation, network)

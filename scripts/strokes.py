@@ -1,0 +1,37 @@
+"""Draws a data set of random strokes, laid out as Omniglot is: `mamlrl strokes --output data/strokes`."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from jsonargparse import ArgumentParser
+
+from mamlrl.config import PositiveInt, Seed
+from mamlrl.config_files import parse
+from mamlrl.scripts.main import run_program
+from mamlrl.strokes import write_strokes
+
+
+def run(arguments: Sequence[str]) -> int:
+    """Writes the data set that the command line describes; returns the exit status."""
+    parser = ArgumentParser(
+        prog="mamlrl strokes",
+        description="Draw characters of random strokes, a generated stand-in for Omniglot.",
+        exit_on_error=False,
+        allow_abbrev=False,
+    )
+    parser.add_argument("--output", type=Path, required=True, help="Folder to write to.")
+    parser.add_argument("--seed", type=Seed, default=0, help="Seed of all drawings.")
+    parser.add_argument("--alphabets", type=PositiveInt, default=20, help="Alphabets.")
+    parser.add_argument("--characters", type=PositiveInt, default=10, help="Characters of an alphabet.")
+    parser.add_argument("--images", type=PositiveInt, default=20, help="Images of a character.")
+    options = parse(parser, arguments)
+    write_strokes(options.output, options.seed, options.alphabets, options.characters, options.images)
+    print(options.output)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(run_program(run))

@@ -1,0 +1,83 @@
+import numpy as np
+import pytest
+from PIL import Image
+from programs import run
+from scipy.interpolate import BPoly
+
+from mamlrl.errors import UserError
+from mamlrl.strokes import POINTS_ON_CURVE, Hand, bezier, write_strokes
+
+
+def read(folder):
+    return {
+        str(path.relative_to(folder)): path.read_bytes() for path in sorted(folder.rglob("*")) if path.is_file()
+    }
+
+
+def test_curves_are_bernstein_polynomials():
+    controls = np.random.default_rng(0).uniform(size=(3, 4, 2))
+    points = np.linspace(0, 1, POINTS_ON_CURVE)
+    for curve, expected in zip(bezier(controls), controls, strict=True):
+        np.testing.assert_allclose(curve, BPoly(expected[:, None], [0, 1])(points), atol=1e-12)
+
+
+def test_the_layout_is_omniglots(tmp_path):
+    write_strokes(tmp_path, seed=0, alphabets=5, characters=2, images=3)
+    names = list(read(tmp_path))
+    assert names[0] == "README.txt"
+    assert "not Omniglot" in (tmp_path / "README.txt").read_text()
+    assert names[1] == "images_background/Generated_00/character01/0001_01.png"
+    assert names[-1] == "images_evaluation/Generated_04/character02/0010_03.png"
+    assert len(names) == 1 + 5 * 2 * 3
+    assert sum(name.startswith("images_background") for name in names) == 3 * 2 * 3
+    with Image.open(tmp_path / names[1]) as image:
+        assert (image.mode, image.size) == ("1", (105, 105))
+        assert 0.5 < np.asarray(image).mean() < 0.99  # dark strokes on white
+
+
+def test_the_seed_decides_the_drawings(tmp_path):
+    for name, seed in [("first", 0), ("again", 0), ("other", 1)]:
+        write_strokes(tmp_path / name, seed, alphabets=1, characters=1, images=2)
+    first, again, other = (read(tmp_path / name) for name in ("first", "again", "other"))
+    assert first == again
+    assert first.keys() == other.keys()
+    assert all(first[name] != other[name] for name in first)
+
+
+def test_images_of_a_character_resemble_each_other_more_than_others():
+    rng = np.random.default_rng(0)
+    characters = rng.uniform(0.1, 0.9, (12, 3, 4, 2))
+    drawings = np.stack(
+        [[Hand().draw(rng, each).convert("L").resize((8, 8)) for _ in range(4)] for each in characters]
+    )
+    still = Hand(wobble=0, turn=0, distortion=0, shift=0)
+    exact = [still.draw(rng, characters[0]) for _ in range(2)]
+    np.testing.assert_array_equal(*map(np.asarray, exact))
+    flat = drawings.reshape(12, 4, -1).astype(float)
+    within = np.abs(flat[:, :1] - flat[:, 1:]).mean()
+    across = np.abs(flat[:, None] - flat[None]).mean()
+    assert 0 < within < 0.9 * across
+
+
+def test_the_program_writes_the_data_set(tmp_path, capsys):
+    folder = tmp_path / "data" / "strokes"
+    small = ["--alphabets=1", "--characters=2", "--images=2"]
+    assert run("strokes", "--output", folder, "--seed=3", *small) == 0
+    write_strokes(tmp_path / "same", 3, alphabets=1, characters=2, images=2)
+    assert read(folder) == read(tmp_path / "same")
+    capsys.readouterr()
+    assert run("strokes", "--output", folder, *small) == 2
+    assert capsys.readouterr().err == f"mamlrl: {folder} is not empty; choose another --output\n"
+
+
+@pytest.mark.parametrize("arguments", [["--images=0"], ["--seed=-1"], ["--alphabet=3"]])
+def test_options_that_cannot_be_used(arguments, tmp_path, capsys):
+    assert run("strokes", "--output", tmp_path / "data", *arguments) == 2
+    assert arguments[0].split("=")[0].strip("-") in capsys.readouterr().err
+    assert not (tmp_path / "data").exists()
+
+
+def test_a_folder_that_cannot_be_written(tmp_path):
+    (tmp_path / "file").touch()
+    with pytest.raises(UserError, match=rf"cannot write to {tmp_path}/file"):
+        write_strokes(tmp_path / "file" / "data", seed=0)

@@ -1,0 +1,169 @@
+import csv
+from dataclasses import replace
+
+import pytest
+import torch
+from problems import relative_error
+from programs import TINY, run
+
+from mamlrl.checkpoints import load_checkpoint
+from mamlrl.comparison import Reference, Setting, compare, settings, solve
+from mamlrl.config_files import load_config
+from mamlrl.errors import UserError
+from mamlrl.problems import comparable, sample_problem
+from mamlrl.training import best_checkpoint
+
+SMOOTH = [
+    "--policy.activation=tanh",
+    "--sampling.episodes_per_task=10",
+    "--adaptation.proximal.weight=10",
+    "--adaptation.step_size=0.05",
+]
+
+
+@pytest.fixture(scope="module")
+def config():
+    return comparable(load_config("navigation2d", [*TINY[1:], *SMOOTH]))
+
+
+@pytest.fixture(scope="module")
+def problem(config):
+    return sample_problem(config)
+
+
+@pytest.fixture(scope="module")
+def reference(config, problem):
+    return solve(problem, config.adaptation)
+
+
+def gradient(problem, config, estimator, steps):
+    return problem.meta_objective(replace(config.adaptation, estimator=estimator, gradient_steps=steps)).gradient()
+
+
+def test_the_reference_is_converged(reference):
+    assert reference.inner_gradient < 1e-10
+    assert reference.cg_residual < 1e-10
+
+
+def test_the_reference_is_the_derivative_of_the_outer_loss_at_the_minimum(config, problem, reference):
+    """By central differences of adaptations that were solved anew."""
+    proximal = replace(config.adaptation.proximal, optimizer="newton_cg", cg_iterations=44, cg_tolerance=1e-24)
+    solving = replace(config.adaptation, estimator="imaml", gradient_steps=20, proximal=proximal)
+    vector = torch.randn(len(problem.params), generator=torch.Generator().manual_seed(0), dtype=torch.float64)
+    ahead, behind = (problem.params + sign * 1e-5 * vector for sign in (1, -1))
+    objective = problem.meta_objective(solving)
+    difference = (objective.evaluate(ahead)[0] - objective.evaluate(behind)[0]) / 2e-5
+    assert float(reference.gradient @ vector) == pytest.approx(difference, rel=1e-6)
+
+
+def test_maml_and_imaml_converge_to_the_reference_and_first_order_does_not(config, problem, reference):
+    for estimator in ("maml", "imaml"):
+        errors = [relative_error(gradient(problem, config, estimator, n), reference.gradient) for n in (1, 8, 64)]
+        assert errors[0] > errors[1] > errors[2]
+        assert errors[2] < 1e-5
+    assert relative_error(gradient(problem, config, "first_order", 64), reference.gradient) > 1e-3
+
+
+def test_supervised_experiments_have_problems_too():
+    options = ["--meta_batch_size=3", "--policy.activation=tanh", "--adaptation.proximal.weight=20"]
+    config = comparable(load_config("sinusoid", options))
+    problem = sample_problem(config)
+    assert problem.inner.batch.num_samples == config.data.shots
+    assert problem.outer.batch.num_samples == config.data.queries
+    reference = solve(problem, config.adaptation)
+    errors = [relative_error(gradient(problem, config, "maml", n), reference.gradient) for n in (1, 200)]
+    assert errors[1] < 1e-3 * errors[0]
+
+
+def test_data_are_fixed_by_the_seed(config, problem):
+    again = sample_problem(config)
+    assert torch.equal(again.params, problem.params)
+    assert torch.equal(again.outer.batch.observations, problem.outer.batch.observations)
+    other = sample_problem(replace(config, seed=1))
+    assert not torch.equal(other.inner.batch.observations, problem.inner.batch.observations)
+
+
+def test_where_there_is_no_minimum_the_weight_is_to_blame(config, problem):
+    weak = replace(config.adaptation, proximal=replace(config.adaptation.proximal, weight=1e-6))
+    with pytest.raises(UserError, match=r"adaptation.proximal.weight: with 1e-06.*raise the weight"):
+        solve(problem, weak)
+
+
+def test_every_setting_is_measured_once():
+    assert settings(["maml", "imaml"], [1, 4], [2, 10], 10) == [
+        Setting("maml", 1, None),
+        Setting("maml", 4, None),
+        Setting("imaml", 1, 10),
+        Setting("imaml", 4, 10),
+        Setting("imaml", 4, 2),
+    ]
+
+
+def test_a_measurement_is_of_its_setting(config, problem, reference):
+    measured = compare(problem, config.adaptation, reference, Setting("imaml", 3, 2), repeats=1)
+    proximal = replace(config.adaptation.proximal, cg_iterations=2, cg_tolerance=0.0)
+    expected = gradient(
+        problem, replace(config, adaptation=replace(config.adaptation, proximal=proximal)), "imaml", 3
+    )
+    assert measured.relative_error == pytest.approx(relative_error(expected, reference.gradient), rel=1e-6)
+    assert (measured.estimator, measured.gradient_steps, measured.cg_iterations) == ("imaml", 3, 2)
+    assert measured.peak_memory_mib >= 0
+    assert measured.seconds > 0
+
+
+def test_memory_of_imaml_is_flat_in_its_steps_and_that_of_maml_linear():
+    options = ["--env.kwargs.horizon=20", "--policy.hidden_sizes=[50, 50]", "--sampling.episodes_per_task=20"]
+    config = comparable(load_config("navigation2d", [*TINY[1:], *SMOOTH, *options]))
+    problem = sample_problem(config)
+    reference = Reference(torch.ones_like(problem.params), 0.0, 0.0)  # errors do not matter here
+
+    def memory(estimator, steps):
+        cg_iterations = 2 if estimator == "imaml" else None
+        setting = Setting(estimator, steps, cg_iterations)
+        return compare(problem, config.adaptation, reference, setting, repeats=1).peak_memory_mib
+
+    assert memory("imaml", 16) == pytest.approx(memory("imaml", 1), rel=0.01)
+    at_one, at_four, at_seven = (memory("maml", steps) for steps in (1, 4, 7))
+    assert at_four > 2 * at_one
+    assert at_seven - at_four == pytest.approx(at_four - at_one, rel=0.01)
+
+
+def test_the_program_writes_a_table_and_a_figure(tmp_path, capsys):
+    options = [*TINY, *SMOOTH, "--inner_steps=1,2", "--cg_steps=1,3", "--repeats=1"]
+    assert run("compare", *options, "--output", tmp_path / "new" / "folder") == 0
+    title, reference, *lines = capsys.readouterr().out.splitlines()
+    assert "2 tasks x 100 samples, 44 parameters, float64, proximal weight 10.0" in title
+    assert reference.startswith("reference: inner gradient")
+    with open(tmp_path / "new" / "folder" / "comparison.csv", newline="") as file:
+        rows = list(csv.DictReader(file))
+    measured = [(row["estimator"], row["gradient_steps"], row["cg_iterations"]) for row in rows]
+    unrolled = [(name, steps, "") for name in ("maml", "first_order") for steps in "12"]
+    assert measured == [
+        *unrolled,
+        ("imaml", "1", "10"),
+        ("imaml", "2", "10"),
+        ("imaml", "2", "1"),
+        ("imaml", "2", "3"),
+    ]
+    assert len(lines) == len(rows)
+    for line, row in zip(lines, rows, strict=True):
+        assert line.startswith(row["estimator"])
+        assert f"error {float(row['relative_error']):.1e}" in line
+    assert (tmp_path / "new" / "folder" / "comparison.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_a_checkpoint_gives_the_experiment_and_the_parameters(tmp_path, monkeypatch):
+    assert run("train", *TINY, *SMOOTH, "--iterations=2", "--output", tmp_path / "run") == 0
+    path = best_checkpoint(tmp_path / "run")
+    seen = {}
+
+    def sample(config, params):
+        seen.update(config=config, params=params)
+        raise UserError("enough")
+
+    monkeypatch.setattr("mamlrl.scripts.compare.sample_problem", sample)
+    assert run("compare", "--checkpoint", path, "--seed=5", "--output", tmp_path / "out") == 2
+    saved, state = load_checkpoint(path)
+    assert seen["config"] == replace(comparable(saved), seed=5)
+    assert torch.equal(seen["params"], state["params"])
+    assert not (tmp_path / "out").exists()

@@ -19,14 +19,15 @@ $(VENV)/installed-test: $(SOURCES) | $(BIN)/python
 	$(INSTALL) '.[test]'
 	touch $@
 
-# Meta-train 2D navigation, adapt to held-out tasks, draw the figures. Interrupted, it goes on where it was.
+# Meta-train 2D navigation, adapt to held-out tasks, draw and film it. Interrupted, it goes on where it was.
 demo: $(VENV)/installed
 	@test -e $(DEMO)/run/checkpoints/latest.pt && resume=--resume; \
 	$(BIN)/mamlrl train --config navigation2d --output $(DEMO)/run $$resume
-	$(BIN)/mamlrl evaluate $(DEMO)/run --json $(DEMO)/evaluation.json
+	$(BIN)/mamlrl evaluate $(DEMO)/run/checkpoints/latest.pt --json $(DEMO)/evaluation.json
 	$(BIN)/mamlrl plot curves $(DEMO)/run --output $(DEMO)/learning_curve.png
 	$(BIN)/mamlrl plot adaptation $(DEMO)/evaluation.json --output $(DEMO)/adaptation.png
-	$(BIN)/mamlrl plot paths $(DEMO)/run --output $(DEMO)/paths.png
+	$(BIN)/mamlrl plot paths $(DEMO)/run/checkpoints/latest.pt --output $(DEMO)/paths.png
+	$(BIN)/mamlrl video $(DEMO)/run --output $(DEMO)/adaptation.gif
 
 test: $(VENV)/installed-test
 	$(BIN)/ruff check .

@@ -1,10 +1,12 @@
-"""Meta-reinforcement learning with batched tasks, exact meta-gradients and trust-region outer steps."""
+"""Meta-learning with batched tasks, exact meta-gradients and trust-region outer steps."""
 
 from mamlrl._version import __version__
 from mamlrl.checkpoints import load_checkpoint
-from mamlrl.config import Config, load_config
+from mamlrl.config import Config
+from mamlrl.config_files import load_config
 from mamlrl.envs import register_environments
-from mamlrl.evaluation import Evaluation, evaluate
+from mamlrl.evaluation import Evaluation
+from mamlrl.experiments import evaluate, make_learner
 from mamlrl.learner import MetaLearner
 from mamlrl.training import train
 
@@ -16,6 +18,7 @@ __all__ = [
     "evaluate",
     "load_checkpoint",
     "load_config",
+    "make_learner",
     "train",
 ]
 

@@ -6,11 +6,13 @@ import warnings
 from pathlib import Path
 from pickle import UnpicklingError
 from typing import Any
+from zipfile import ZipFile
 
 import torch
 
 from mamlrl._version import __version__
-from mamlrl.config import Config, plain_config, restore_config
+from mamlrl.config import Config
+from mamlrl.config_files import plain_config, restore_config
 from mamlrl.errors import UserError
 from mamlrl.files import replaced
 
@@ -58,14 +60,7 @@ def load_checkpoint(path: Path, device: str = "cpu") -> tuple[Config, dict[str, 
     """
     if not path.is_file():
         raise UserError(f"no checkpoint at {path}")
-    try:
-        with warnings.catch_warnings(action="ignore"):
-            content = torch.load(path, map_location=device, weights_only=True)
-    except Exception as error:  # what the reader of damaged bytes raises is not specified
-        reason = "it is cut short" if path.stat().st_size else "it is empty"
-        if isinstance(error, UnpicklingError):
-            reason = "it holds more than tensors and numbers"
-        raise UserError(f"{path} is not a mamlrl checkpoint or is damaged: {reason}") from None
+    content = _read(path, device)
     if not isinstance(content, dict) or content.get("format") != FORMAT:
         raise UserError(f"{path} is not a mamlrl checkpoint")
     if content.get("format_version") != FORMAT_VERSION:
@@ -81,3 +76,24 @@ def load_checkpoint(path: Path, device: str = "cpu") -> tuple[Config, dict[str, 
         return restore_config(config), state
     except UserError as error:
         raise UserError(f"{path} is a damaged checkpoint: {error}") from None
+
+
+def _read(path: Path, device: str) -> Any:
+    """Returns what a file holds.
+
+    Raises:
+        UserError: If it is no archive of tensors and plain values, or one with a wrong checksum, which
+            `torch.load` would not notice.
+    """
+    try:
+        with ZipFile(path) as archive, warnings.catch_warnings(action="ignore"):
+            damaged = archive.testzip() is not None
+            content = None if damaged else torch.load(path, map_location=device, weights_only=True)
+    except Exception as error:  # what the readers of damaged bytes raise is not specified
+        reason = "it is cut short or altered" if path.stat().st_size else "it is empty"
+        if isinstance(error, UnpicklingError):
+            reason = "it holds more than tensors and numbers"
+        raise UserError(f"{path} is not a mamlrl checkpoint or is damaged: {reason}") from None
+    if damaged:
+        raise UserError(f"{path} is damaged: its checksum is wrong; use another copy, or train again")
+    return content

@@ -1,18 +1,9 @@
-"""Typed configuration: one dataclass a part, read from YAML with overrides, validated in one step."""
+"""Typed configuration: one dataclass a part, each value with its type, default and range."""
 
-import difflib
-import json
-import re
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass, field, fields, is_dataclass
-from importlib import resources
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, get_args, get_type_hints
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Literal
 
-from jsonargparse import ActionConfigFile, ArgumentError, ArgumentParser, Namespace
 from jsonargparse.typing import restricted_number_type
-
-from mamlrl.errors import UserError
 
 if TYPE_CHECKING:
     PositiveInt = int
@@ -46,20 +37,43 @@ class EnvConfig:
 
 
 @dataclass(frozen=True)
+class DataConfig:
+    """Supervised tasks. With a data set, `env`, `sampling` and `advantages` do not apply.
+
+    Attributes:
+        dataset: Where the tasks come from; `none` for reinforcement learning.
+        folder: Where the data set lies, if it is one that is read from files.
+        ways: Classes of a task.
+        shots: Examples of each task to adapt on; for classification, of each class.
+        queries: Examples of each task, or of each of its classes, to judge the adapted network on.
+        validation_tasks: Tasks that a run is judged by whenever it reports metrics, the same each time.
+    """
+
+    dataset: Literal["none", "sinusoid", "omniglot", "mini_imagenet", "strokes"] = "none"
+    folder: str | None = None
+    ways: PositiveInt = 5
+    shots: PositiveInt = 1
+    queries: PositiveInt = 15
+    validation_tasks: PositiveInt = 100
+
+
+@dataclass(frozen=True)
 class PolicyConfig:
     """The policy network.
 
     Attributes:
-        hidden_sizes: Units of each hidden layer.
+        hidden_sizes: Units of each hidden layer; for images, filters of each block of convolutions.
         activation: Nonlinearity between layers.
         initial_std: Initial standard deviation of Gaussian actions, in units of the policy's output.
         min_std: Floor under the standard deviation of Gaussian actions.
+        context_size: Length of a vector of free parameters that is appended to the observation, 0 for none.
     """
 
     hidden_sizes: tuple[PositiveInt, ...] = (100, 100)
     activation: Literal["relu", "tanh"] = "relu"
     initial_std: PositiveFinite = 1.0
     min_std: PositiveFinite = 1e-6
+    context_size: NonNegativeInt = 0
 
 
 @dataclass(frozen=True)
@@ -70,13 +84,16 @@ class SamplingConfig:
         episodes_per_task: Episodes of each task for every gradient step.
         unit: `episodes` collects exactly that many episodes; `transitions` collects episodes in order of
             completion until they hold episodes_per_task x horizon transitions, as the original code does.
-        rescale_actions: Whether the policy's output is read in [-1, 1] and rescaled to the bounds of the
-            action space; otherwise it is used as it is. The environment clips in both cases.
+        rescale_actions: Whether the policy's output is read in [-action_bound, action_bound] and rescaled to the
+            bounds of the action space; otherwise it is used as it is. The environment clips in both cases.
+        action_bound: Output that stands for the bounds of the action space. A larger one makes actions smaller
+            and, unlike a smaller policy.initial_std, does not make the inner steps larger.
     """
 
     episodes_per_task: PositiveInt = 20
     unit: Literal["episodes", "transitions"] = "episodes"
     rescale_actions: bool = True
+    action_bound: PositiveFinite = 1.0
 
 
 @dataclass(frozen=True)
@@ -97,24 +114,59 @@ class AdvantageConfig:
 
 
 @dataclass(frozen=True)
+class ProximalConfig:
+    """The proximal inner objective, loss(phi) + weight / 2 |phi - theta|^2, and iMAML's solution of it.
+
+    Attributes:
+        weight: Weight of the proximal term (lambda); `imaml` needs one above 0.
+        learned: Whether the weight is one of the meta-parameters (`imaml` only).
+        optimizer: What minimises the inner objective (`imaml` only).
+        curvature: Second derivative of the loss that `imaml` takes: `hessian`, which may be indefinite, or
+            `fisher`, the Gauss-Newton matrix, which is not.
+        cg_iterations: Most iterations of conjugate gradient in a product with the inverse curvature.
+        cg_tolerance: Squared norm of the residual, relative to the right-hand side's, at which it stops.
+    """
+
+    weight: NonNegativeFinite = 0.0
+    learned: bool = False
+    optimizer: Literal["gradient_descent", "adam", "newton_cg"] = "gradient_descent"
+    curvature: Literal["hessian", "fisher"] = "hessian"
+    cg_iterations: PositiveInt = 10
+    cg_tolerance: NonNegativeFinite = 1e-10
+
+
+@dataclass(frozen=True)
 class AdaptationConfig:
     """The inner loop.
 
     Attributes:
         estimator: Meta-gradient: `maml` differentiates through the inner steps, `first_order` takes their
-            Jacobian for the identity.
-        steps: Gradient steps, each on freshly sampled episodes.
-        step_size: Step size of the inner loop.
+            Jacobian for the identity, `imaml` differentiates the minimum of the proximal inner objective.
+        steps: Adaptation steps, each on freshly sampled episodes.
+        gradient_steps: Steps of gradient descent, or of another optimizer, in each of them.
+        step_size: Step size of the inner loop; where it is learned, the initial one.
+        learned_step_size: Which step sizes are meta-parameters: `none`, `one`, one `per_layer`, or one
+            `per_parameter` (Meta-SGD, Li et al. 2017).
+        adapted: Which parameters are adapted: all, those of the `last_layer` (with the standard deviation),
+            all `biases`, or the `context` vector.
+        loss: Inner loss: `reinforce`, or `likelihood_ratio`, the same gradient with a Hessian of lower variance
+            (Rothfuss et al. 2018), which also stays valid for several gradient steps on the same episodes.
+        proximal: The proximal inner objective.
     """
 
-    estimator: Literal["maml", "first_order"] = "maml"
+    estimator: Literal["maml", "first_order", "imaml"] = "maml"
     steps: PositiveInt = 1
+    gradient_steps: PositiveInt = 1
     step_size: NonNegativeFinite = 0.1
+    learned_step_size: Literal["none", "one", "per_layer", "per_parameter"] = "none"
+    adapted: Literal["all", "last_layer", "biases", "context"] = "all"
+    loss: Literal["reinforce", "likelihood_ratio"] = "reinforce"
+    proximal: ProximalConfig = field(default_factory=ProximalConfig)
 
 
 @dataclass(frozen=True)
 class TrustRegionConfig:
-    """The outer step: TRPO (Schulman et al. 2015).
+    """The outer optimizer `trust_region`: TRPO (Schulman et al. 2015).
 
     Attributes:
         max_kl: Bound on the mean KL divergence between adapted policies before and after the step.
@@ -136,13 +188,41 @@ class TrustRegionConfig:
 
 
 @dataclass(frozen=True)
+class AdamConfig:
+    """The outer optimizer `adam`, and the one within `promp`.
+
+    Attributes:
+        learning_rate: Step size.
+    """
+
+    learning_rate: PositiveFinite = 1e-3
+
+
+@dataclass(frozen=True)
+class PrompConfig:
+    """The outer optimizer `promp`: proximal meta-policy search (Rothfuss et al. 2018).
+
+    Attributes:
+        epochs: Steps of Adam on each meta-batch.
+        clip: Likelihood ratios are clipped to [1 - clip, 1 + clip].
+        inner_kl_weight: Weight of the mean KL divergence between the policies before adaptation, old and new.
+    """
+
+    epochs: PositiveInt = 5
+    clip: PositiveFraction = 0.3
+    inner_kl_weight: NonNegativeFinite = 5e-4
+
+
+@dataclass(frozen=True)
 class EvaluationConfig:
     """Adaptation to held-out tasks.
 
     Attributes:
-        steps: Gradient steps; returns are reported after 0, 1, ..., steps.
+        steps: Gradient steps; returns, or losses, are reported after 0, 1, ..., steps.
         tasks: Held-out tasks.
         episodes_per_task: Fresh episodes of each task before every gradient step, and after the last.
+        shots: Of supervised tasks, examples to adapt on; 0 takes `data.shots`.
+        queries: Of supervised tasks, examples to judge on; 0 takes `data.queries`.
         first_step_size: Step size of the first step; null takes the inner loop's.
         later_step_factor: All later steps use the first step size times this.
         seed: Seed of the held-out tasks and of the episodes.
@@ -151,6 +231,8 @@ class EvaluationConfig:
     steps: NonNegativeInt = 3
     tasks: PositiveInt = 40
     episodes_per_task: PositiveInt = 20
+    shots: NonNegativeInt = 0
+    queries: NonNegativeInt = 0
     first_step_size: NonNegativeFinite | None = None
     later_step_factor: NonNegativeFinite = 0.5
     seed: Seed = 1000003
@@ -162,158 +244,38 @@ class Config:
 
     Attributes:
         env: Which task family.
+        data: Supervised tasks, instead of an environment's.
         policy: The policy network.
         sampling: How episodes are collected.
         advantages: Baseline and advantages.
         adaptation: The inner loop.
-        trust_region: The outer step.
+        outer_optimizer: What improves the meta-parameters.
+        trust_region: Settings of `trust_region`.
+        adam: Settings of `adam`.
+        promp: Settings of `promp`.
         evaluation: Adaptation to held-out tasks.
         meta_batch_size: Tasks in a meta-iteration.
         iterations: Meta-iterations.
+        save_every: Meta-iterations between checkpoints, and between rows of metrics.
         seed: Seed of everything random in training.
         device: Where the policy runs, such as `cpu` or `cuda`.
+        compile: Whether supervised meta-gradients are compiled, for which a C++ compiler is needed.
     """
 
     env: EnvConfig = field(default_factory=EnvConfig)
+    data: DataConfig = field(default_factory=DataConfig)
     policy: PolicyConfig = field(default_factory=PolicyConfig)
     sampling: SamplingConfig = field(default_factory=SamplingConfig)
     advantages: AdvantageConfig = field(default_factory=AdvantageConfig)
     adaptation: AdaptationConfig = field(default_factory=AdaptationConfig)
+    outer_optimizer: Literal["trust_region", "adam", "promp"] = "trust_region"
     trust_region: TrustRegionConfig = field(default_factory=TrustRegionConfig)
+    adam: AdamConfig = field(default_factory=AdamConfig)
+    promp: PrompConfig = field(default_factory=PrompConfig)
     evaluation: EvaluationConfig = field(default_factory=EvaluationConfig)
     meta_batch_size: PositiveInt = 20
     iterations: PositiveInt = 500
+    save_every: PositiveInt = 1
     seed: Seed = 0
     device: str = "cpu"
-
-
-def config_names() -> list[str]:
-    """Returns the names of the shipped configs."""
-    files = resources.files("mamlrl.configs").iterdir()
-    return sorted(file.name.removesuffix(".yaml") for file in files if file.name.endswith(".yaml"))
-
-
-def config_path(source: str) -> str:
-    """Returns the path of a shipped config named `source`, else `source` itself.
-
-    Raises:
-        ValueError: If there is neither such a config nor such a file, or the file is empty.
-    """
-    if source in config_names():
-        return str(resources.files("mamlrl.configs").joinpath(f"{source}.yaml"))
-    if not Path(source).is_file():
-        raise ValueError(
-            f"no config named {source}, nor a file; the shipped configs are: {', '.join(config_names())}"
-        )
-    if not Path(source).read_text().strip():
-        raise ValueError("the file is empty")
-    return source
-
-
-class ConfigByNameOrPath(ActionConfigFile):
-    """Reads a YAML config, a shipped one by its name."""
-
-    def __call__(self, parser: Any, cfg: Any, values: Any, option_string: str | None = None) -> None:
-        """Applies the config, as `ActionConfigFile` does."""
-        try:
-            super().__call__(parser, cfg, config_path(values), option_string)  # type: ignore[no-untyped-call]
-        except (ArgumentError, TypeError, ValueError) as error:
-            raise ValueError(f"config {values}: {error}") from None
-
-
-def config_parser(**kwargs: Any) -> ArgumentParser:
-    """Returns a parser with `--config` and an option for every field of `Config`, for programs to extend."""
-    parser = ArgumentParser(exit_on_error=False, allow_abbrev=False, **kwargs)
-    parser.add_argument("--config", action=ConfigByNameOrPath, help="Name of a shipped config, or a YAML file.")
-    parser.add_class_arguments(Config)
-    return parser
-
-
-def parse(parser: ArgumentParser, arguments: Sequence[str]) -> Namespace:
-    """Parses command-line arguments.
-
-    Raises:
-        UserError: If they cannot be used, in one line that names the key.
-    """
-    try:
-        return parser.parse_args(list(arguments))
-    except (ArgumentError, ValueError) as error:
-        raise UserError(_explain(parser, str(error))) from None
-
-
-def build_config(parser: ArgumentParser, namespace: Namespace) -> Config:
-    """Returns the config that a parsed command line holds."""
-    _refuse_null(Config, namespace, "")
-    built = parser.instantiate(namespace)
-    return Config(**{item.name: built[item.name] for item in fields(Config)})
-
-
-def _refuse_null(part: Any, values: Namespace, prefix: str) -> None:
-    """Raises a UserError for a key that is null and may not be, which the parser lets pass."""
-    for name, hint in get_type_hints(part).items():
-        value = values[name]
-        if is_dataclass(hint):
-            if not isinstance(value, Namespace):
-                raise UserError(f"{prefix}{name} must have keys of its own, not be {value!r}")
-            _refuse_null(hint, value, f"{prefix}{name}.")
-        elif value is None and type(None) not in get_args(hint):
-            raise UserError(f"{prefix}{name} must have a value, not null")
-
-
-def set_config_defaults(parser: ArgumentParser, config: Config) -> None:
-    """Makes a config's values the defaults of a parser from `config_parser`."""
-    parser.set_defaults(plain_config(config))
-
-
-def load_config(source: str, overrides: Sequence[str] = ()) -> Config:
-    """Reads a config and applies overrides.
-
-    Args:
-        source: Name of a shipped config, or path of a YAML file.
-        overrides: Command-line options such as `["--trust_region.max_kl", "0.02"]`.
-
-    Raises:
-        UserError: If the config does not exist or a value in it cannot be used.
-    """
-    parser = config_parser()
-    return build_config(parser, parse(parser, ["--config", source, *overrides]))
-
-
-def plain_config(config: Config) -> dict[str, Any]:
-    """Returns a config as nested dicts of plain numbers, strings and lists."""
-    plain: dict[str, Any] = json.loads(json.dumps(asdict(config)))  # drops the restricted number types
-    return plain
-
-
-def restore_config(values: dict[str, Any]) -> Config:
-    """Rebuilds a config from what `plain_config` returned.
-
-    Raises:
-        UserError: If a value cannot be used.
-    """
-    parser = config_parser()
-    try:
-        return build_config(parser, parser.parse_object(values))
-    except (ArgumentError, ValueError, TypeError, AttributeError) as error:
-        raise UserError(_explain(parser, str(error))) from None
-
-
-def _explain(parser: ArgumentParser, message: str) -> str:
-    """Makes a parser's message one line, and adds the nearest key to an unknown one."""
-    line = " ".join(message.split())
-    unknown = re.search(r"(?:[Gg]roup '(?P<group>[^']+)' does not accept o|O)ption '(?P<key>[^']+)'", line)
-    option = re.search(r"unrecognized arguments: --(?P<key>[\w.]+)", line)
-    if unknown:
-        key = ".".join(filter(None, [unknown["group"], unknown["key"]]))
-    elif option:
-        key = option["key"]
-    else:
-        return line
-    nearest = difflib.get_close_matches(key, _keys(parser), n=1, cutoff=0.4)
-    return f"{line}; did you mean {nearest[0]}?" if nearest else line
-
-
-def _keys(parser: ArgumentParser) -> list[str]:
-    """Every key that the parser knows, groups included."""
-    keys = set(parser.get_defaults().keys(branches=True))
-    return sorted(key for key in keys if not key.startswith("env.kwargs."))
+    compile: bool = False

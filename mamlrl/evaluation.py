@@ -1,48 +1,56 @@
-"""Adaptation to held-out tasks: returns after 0, 1, 2, ... gradient steps, with confidence intervals."""
+"""What evaluations have in common: metrics after 0, 1, 2, ... adaptation steps, with confidence intervals."""
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 from scipy import stats
-from torch import Tensor
 
-from mamlrl.adaptation import make_estimator
-from mamlrl.config import Config, EvaluationConfig
-from mamlrl.environments import make_device, make_task_env
-from mamlrl.inner_loop import AdaptedTasks, InnerLoop
-from mamlrl.policies import make_policy
-from mamlrl.timing import PhaseTimer
+from mamlrl.adaptation import Estimator
+from mamlrl.config import Config
+from mamlrl.errors import UserError
+from mamlrl.estimators import make_estimator
+from mamlrl.networks import Network
 
 
 @dataclass(frozen=True)
-class Evaluation:
-    """Returns on held-out tasks.
+class Evaluation(ABC):
+    """Adaptation to held-out tasks.
 
     Attributes:
-        tasks: Task parameters, shape (task, ...).
-        step_sizes: Step size of each gradient step.
-        returns: Mean return of each task after k steps, shape (step + 1, task).
-        adapted: The adaptation and all rollouts.
+        step_scales: Factor on the inner loop's step size in each adaptation step.
+        metrics: Metrics of each task after k steps, by name, each of shape (step + 1, task); the one to
+            report first.
     """
 
-    tasks: NDArray[np.float64]
-    step_sizes: tuple[float, ...]
-    returns: NDArray[np.float64]
-    adapted: AdaptedTasks
+    step_scales: tuple[float, ...]
+    metrics: dict[str, NDArray[np.float64]]
+
+    @property
+    def metric(self) -> str:
+        """Name of the metric to report."""
+        return next(iter(self.metrics))
+
+    @abstractmethod
+    def protocol(self, config: Config) -> dict[str, Any]:
+        """Returns the tasks and how much data of each was used, of plain types."""
 
     def summary(self) -> list[dict[str, Any]]:
-        """Returns, by number of steps, the mean over tasks, its 95% interval (None for one task), all returns."""
+        """Returns, by number of steps, the mean over tasks and its 95% interval (None for one task).
+
+        Of the other metrics the means, by their names.
+        """
         rows = []
-        for step, returns in enumerate(self.returns):
-            mean, half_width = mean_interval(returns)
+        for step, values in enumerate(self.metrics[self.metric]):
+            mean, half_width = mean_interval(values)
             interval = None if np.isnan(half_width) else half_width
-            rows.append({"step": step, "mean": mean, "interval_95": interval, "returns": returns.tolist()})
+            others = {name: float(other[step].mean()) for name, other in list(self.metrics.items())[1:]}
+            rows.append({"step": step, "mean": mean, "interval_95": interval, **others})
         return rows
 
 
@@ -55,34 +63,21 @@ def mean_interval(values: Sequence[float] | NDArray[np.float64]) -> tuple[float,
     return float(np.mean(values)), float(half_width)
 
 
-def step_sizes(config: Config) -> tuple[float, ...]:
-    """Returns the step sizes of an evaluation: the first, then the first times a factor."""
-    settings = config.evaluation
-    first = config.adaptation.step_size if settings.first_step_size is None else settings.first_step_size
-    return tuple(first * (settings.later_step_factor if step else 1.0) for step in range(settings.steps))
-
-
-def evaluate(config: Config, params: Tensor) -> Evaluation:
-    """Adapts meta-parameters to held-out tasks, sampling fresh episodes before every gradient step.
-
-    Args:
-        config: The experiment; `config.evaluation` says what to evaluate.
-        params: Meta-parameters, shape (P,).
+def evaluation_estimator(config: Config, network: Network) -> Estimator:
+    """Builds the estimator of an evaluation: its first step as in training, later ones with a scaled step size.
 
     Raises:
-        UserError: If the environment or the device cannot be had, or the parameters do not fit.
+        UserError: If the config replaces the first step size of an inner loop that has none, or a learned one,
+            or scales steps of imaml by 0.
     """
-    settings: EvaluationConfig = config.evaluation
-    device = make_device(config.device)
-    env = make_task_env(config.env, settings.tasks * settings.episodes_per_task)
-    policy = make_policy(env.single_observation_space, env.single_action_space, config.policy)
-    policy.check_fits(params)
-    sampling = replace(config.sampling, episodes_per_task=settings.episodes_per_task)
-    inner_loop = InnerLoop(env, policy, settings.tasks, sampling, config.advantages, device)
-    estimator = replace(make_estimator(config.adaptation), step_sizes=step_sizes(config))
-    rng = np.random.default_rng(settings.seed)
-    generator = torch.Generator(device).manual_seed(settings.seed)
-    tasks = env.sample_tasks(rng, settings.tasks)
-    adapted = inner_loop.run(estimator, params.to(device), tasks, rng, generator, PhaseTimer(device))
-    returns = np.stack([rollouts.task_returns().cpu().numpy() for rollouts in adapted.rollouts])
-    return Evaluation(tasks, estimator.step_sizes, returns, adapted)
+    settings, adaptation = config.evaluation, config.adaptation
+    if settings.first_step_size is not None:
+        if adaptation.estimator == "imaml" or adaptation.learned_step_size != "none":
+            raise UserError("evaluation.first_step_size replaces a fixed step size, which this inner loop has not")
+        adaptation = replace(adaptation, step_size=settings.first_step_size)
+    scales = tuple(settings.later_step_factor if step else 1.0 for step in range(settings.steps))
+    if adaptation.estimator == "imaml" and 0 in scales:
+        raise UserError(
+            "evaluation.later_step_factor: imaml divides its proximal weight by it; choose one above 0"
+        )
+    return make_estimator(adaptation, network, scales)

@@ -83,6 +83,11 @@ class _EventFile:
         self._file.close()
 
 
+def headline(metrics: Metrics) -> str:
+    """Returns the metric to show first, such as `return`, of those named `METRIC/step_k`."""
+    return next(name.removesuffix("/step_0") for name in metrics if name.endswith("/step_0"))
+
+
 def read_metrics(path: Path) -> list[Metrics]:
     """Reads the rows of a metrics CSV; a last row cut short by a crash is left out.
 

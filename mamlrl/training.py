@@ -14,12 +14,14 @@ import yaml
 from filelock import FileLock, Timeout
 from tqdm import tqdm
 
+from mamlrl.base_learner import Learner
 from mamlrl.checkpoints import load_checkpoint, save_checkpoint
-from mamlrl.config import Config, plain_config
+from mamlrl.config import Config
+from mamlrl.config_files import plain_config
 from mamlrl.errors import UserError
+from mamlrl.experiments import make_learner
 from mamlrl.files import replaced
-from mamlrl.learner import MetaLearner
-from mamlrl.metrics import Metrics, MetricsWriter
+from mamlrl.metrics import Metrics, MetricsWriter, headline
 
 MAY_CHANGE_ON_RESUME = ("iterations", "evaluation")
 
@@ -30,7 +32,7 @@ def latest_checkpoint(folder: Path) -> Path:
 
 
 def best_checkpoint(folder: Path) -> Path:
-    """Returns the path of the meta-parameters with the best average return after adaptation."""
+    """Returns the path of the meta-parameters that scored best after adaptation."""
     return folder / "checkpoints" / "best.pt"
 
 
@@ -54,7 +56,7 @@ def train(config: Config, folder: Path, resume: bool = False) -> int:
             if resume
             else f"{folder} holds a run already; continue it with --resume, or choose another --output"
         )
-    learner = MetaLearner(config)
+    learner = make_learner(config)
     if resume:
         saved_config, state = load_checkpoint(latest_checkpoint(folder))
         _check_same_experiment(saved_config, config)
@@ -79,7 +81,7 @@ def _holds_run(folder: Path) -> bool:
         raise UserError(f"cannot use the folder {folder}: {error.strerror}") from None
 
 
-def _train_until_stopped(learner: MetaLearner, folder: Path, writer: MetricsWriter) -> int:
+def _train_until_stopped(learner: Learner, folder: Path, writer: MetricsWriter) -> int:
     config = learner.config
     interval = 0.5 if sys.stderr.isatty() else 30.0
     with (
@@ -87,22 +89,31 @@ def _train_until_stopped(learner: MetaLearner, folder: Path, writer: MetricsWrit
         tqdm(total=config.iterations, initial=learner.iteration, unit="it", mininterval=interval) as progress,
     ):
         while learner.iteration < config.iterations and not received:
-            before = learner.state_dict()
-            metrics = learner.iterate()
-            writer.write(metrics)
-            adapted_return = metrics[f"return/step_{config.adaptation.steps}"]
-            if adapted_return > learner.best_return:
-                learner.best_return = adapted_return
-                save_checkpoint(best_checkpoint(folder), config, before)
-            save_checkpoint(latest_checkpoint(folder), config, learner.state_dict())
-            progress.set_postfix_str(_describe(metrics), refresh=False)
+            learner.advance()
+            if learner.iteration % config.save_every == 0 or learner.iteration == config.iterations:
+                progress.set_postfix_str(_describe(_record(learner, folder, writer)), refresh=False)
             progress.update()
+        if received:
+            save_checkpoint(latest_checkpoint(folder), config, learner.state_dict())
     return received[0] if received else 0
 
 
+def _record(learner: Learner, folder: Path, writer: MetricsWriter) -> Metrics:
+    """Writes a row of metrics and checkpoints; the row first, since one without its checkpoint can be dropped."""
+    metrics = learner.report()
+    writer.write(metrics)
+    if learner.score(metrics) > learner.best_score:
+        learner.best_score = learner.score(metrics)
+        save_checkpoint(best_checkpoint(folder), learner.config, learner.reported_state())
+    save_checkpoint(latest_checkpoint(folder), learner.config, learner.state_dict())
+    return metrics
+
+
 def _describe(metrics: Metrics) -> str:
-    returns = [value for name, value in metrics.items() if name.startswith("return/")]
-    return "return " + " -> ".join(f"{value:.2f}" for value in returns) + f", KL {metrics['kl']:.4f}"
+    metric = headline(metrics)
+    steps = [f"{value:.2f}" for name, value in metrics.items() if name.startswith(f"{metric}/step_")]
+    divergence = f", KL {metrics['kl']:.4f}" if "kl" in metrics else ""
+    return f"{metric} {' -> '.join(steps)}{divergence}"
 
 
 def _check_same_experiment(saved: Config, config: Config) -> None:

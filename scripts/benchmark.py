@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import resource
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from statistics import median
 from time import perf_counter
 
 import torch
 
-from mamlrl.config import PositiveInt, build_config, config_parser, parse
+from mamlrl.config import PositiveInt
+from mamlrl.config_files import build_config, config_parser, parse
+from mamlrl.experiments import make_learner
 from mamlrl.learner import MetaLearner
 from mamlrl.scripts.main import run_program
-from mamlrl.timing import PhaseTimer
+from mamlrl.scripts.supervised_benchmark import print_supervised
+from mamlrl.supervised import SupervisedLearner
+from mamlrl.timing import PhaseTimer, seconds_of
 
 
 def run(arguments: Sequence[str]) -> int:
@@ -21,19 +25,26 @@ def run(arguments: Sequence[str]) -> int:
     parser = config_parser(prog="mamlrl benchmark", description="Time the phases of a meta-iteration.")
     parser.add_argument("--repeats", type=PositiveInt, default=5, help="Measurements to take the median of.")
     namespace = parse(parser, arguments)
-    learner = MetaLearner(build_config(parser, namespace))
+    learner = make_learner(build_config(parser, namespace))
+    if isinstance(learner, SupervisedLearner):
+        print_supervised(learner, namespace.repeats)
+    elif isinstance(learner, MetaLearner):
+        _print_policies(learner, namespace.repeats)
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
+    print(f"{'peak memory':<34}{peak:9.2f} GiB")
+    return 0
+
+
+def _print_policies(learner: MetaLearner, repeats: int) -> None:
     config = learner.config
     print(
         f"{config.env.id}: {config.meta_batch_size} tasks x {config.sampling.episodes_per_task} episodes x "
         f"{learner.env.horizon} steps, {config.adaptation.steps} inner steps, {learner.policy.num_parameters} "
-        f"parameters, {config.device}, {torch.get_num_threads()} threads; medians of {namespace.repeats}"
+        f"parameters, {config.device}, {torch.get_num_threads()} threads; medians of {repeats}"
     )
-    _print_phases(learner, namespace.repeats)
-    _print_sampling(learner, namespace.repeats)
-    _print_products(learner, namespace.repeats)
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
-    print(f"{'peak memory':<34}{peak:9.2f} GiB")
-    return 0
+    _print_phases(learner, repeats)
+    _print_sampling(learner, repeats)
+    _print_products(learner, repeats)
 
 
 def _print_phases(learner: MetaLearner, repeats: int) -> None:
@@ -77,20 +88,13 @@ def _print_products(learner: MetaLearner, repeats: int) -> None:
     vector = torch.ones_like(learner.params)
     forward, product = [], []
     for _ in range(2 + 4 * repeats):
-        forward.append(_seconds(lambda: learner.policy(params, batch.observations), learner.device))
-        product.append(_seconds(lambda: curvature(vector), learner.device))
+        forward.append(seconds_of(lambda: learner.policy(params, batch.observations), learner.device))
+        product.append(seconds_of(lambda: curvature(vector), learner.device))
     forward, product = forward[2:], product[2:]
     print(f"{'forward pass of the policy':<34}{1e3 * median(forward):9.1f} ms")
     print(f"{'curvature product':<34}{1e3 * median(product):9.1f} ms")
     ratio = median(p / f for p, f in zip(product, forward, strict=True))
     print(f"{'curvature product / forward pass':<34}{ratio:9.2f}")
-
-
-def _seconds(work: Callable[[], object], device: torch.device) -> float:
-    timer = PhaseTimer(device)
-    with timer.phase("work"):
-        work()
-    return timer.seconds["work"]
 
 
 if __name__ == "__main__":

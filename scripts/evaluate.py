@@ -1,4 +1,4 @@
-"""Adapts meta-trained policies to held-out tasks: `mamlrl evaluate runs/navigation2d`."""
+"""Adapts meta-trained networks to held-out tasks: `mamlrl evaluate runs/navigation2d`."""
 
 from __future__ import annotations
 
@@ -10,16 +10,18 @@ from typing import Any
 
 from mamlrl import __version__
 from mamlrl.checkpoints import load_checkpoint
-from mamlrl.config import Config, build_config, config_parser, parse, set_config_defaults
+from mamlrl.config import Config
+from mamlrl.config_files import build_config, config_parser, parse, set_config_defaults
 from mamlrl.errors import UserError
-from mamlrl.evaluation import Evaluation, evaluate, mean_interval
+from mamlrl.evaluation import Evaluation, mean_interval
+from mamlrl.experiments import evaluate
 from mamlrl.scripts.main import run_program
 from mamlrl.training import best_checkpoint
 
 
 def run(arguments: Sequence[str]) -> int:
     """Evaluates every checkpoint on the command line; returns the exit status."""
-    parser = config_parser(prog="mamlrl evaluate", description="Adapt meta-trained policies to held-out tasks.")
+    parser = config_parser(prog="mamlrl evaluate", description="Adapt meta-trained networks to held-out tasks.")
     parser.add_argument(
         "checkpoints",
         nargs="+",
@@ -62,35 +64,43 @@ def _record(path: Path, iteration: int, config: Config, evaluation: Evaluation) 
         "checkpoint": str(path),
         "iteration": iteration,
         "seed": config.seed,
-        "env": config.env.id,
-        "sampling_unit": config.sampling.unit,
-        "episodes_per_task": config.evaluation.episodes_per_task,
         "evaluation_seed": config.evaluation.seed,
-        "step_sizes": evaluation.step_sizes,
-        "tasks": evaluation.tasks.tolist(),
+        "step_scales": evaluation.step_scales,
+        "metric": evaluation.metric,
+        **evaluation.protocol(config),
         "steps": evaluation.summary(),
     }
 
 
 def _table(title: str, record: dict[str, Any]) -> str:
-    lines = [
-        f"{title}; {len(record['tasks'])} tasks x {record['episodes_per_task']} {record['sampling_unit']}, "
-        "mean return and 95% interval over tasks"
-    ]
-    lines += [_row(row["step"], row["mean"], row["interval_95"]) for row in record["steps"]]
+    lines = [f"{title}; {_data(record)}, mean {record['metric']} and 95% interval over tasks"]
+    digits = _digits(record)
+    lines += [_row(row["step"], row["mean"], row["interval_95"], digits) for row in record["steps"]]
     return "\n".join(lines)
+
+
+def _data(record: dict[str, Any]) -> str:
+    """What an evaluation was on."""
+    if "dataset" in record:
+        return f"{record['tasks']} tasks x {record['shots']} shots"
+    return f"{len(record['tasks'])} tasks x {record['episodes_per_task']} {record['sampling_unit']}"
 
 
 def _table_over_runs(records: list[dict[str, Any]]) -> str:
-    lines = [f"all {len(records)} checkpoints, mean return and 95% interval over checkpoints"]
+    lines = [f"all {len(records)} checkpoints, mean {records[0]['metric']} and 95% interval over checkpoints"]
     for rows in zip(*(record["steps"] for record in records), strict=True):
         mean, half_width = mean_interval([row["mean"] for row in rows])
-        lines.append(_row(rows[0]["step"], mean, half_width))
+        lines.append(_row(rows[0]["step"], mean, half_width, _digits(records[0])))
     return "\n".join(lines)
 
 
-def _row(step: int, mean: float, half_width: float | None) -> str:
-    return f"  step {step}: {mean:9.2f}" + ("" if half_width is None else f" +- {half_width:.2f}")
+def _digits(record: dict[str, Any]) -> int:
+    """Decimals to print: errors and accuracies are smaller numbers than returns."""
+    return 3 if "dataset" in record else 2
+
+
+def _row(step: int, mean: float, half_width: float | None, digits: int) -> str:
+    return f"  step {step}: {mean:9.{digits}f}" + ("" if half_width is None else f" +- {half_width:.{digits}f}")
 
 
 def _write_json(path: Path, records: list[dict[str, Any]]) -> None:

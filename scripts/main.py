@@ -11,9 +11,12 @@ from mamlrl.errors import UserError
 
 PROGRAMS = {
     "train": "meta-train a policy",
-    "evaluate": "adapt meta-trained policies to held-out tasks and report their returns",
-    "plot": "draw learning curves, adaptation curves and 2D navigation paths",
+    "evaluate": "adapt meta-trained networks to held-out tasks and report their returns, or errors",
+    "plot": "draw learning curves, adaptation curves, 2D navigation paths and fits of curves",
+    "video": "film a policy before and after it adapts to held-out tasks",
     "benchmark": "time the phases of a meta-iteration",
+    "compare": "measure the error, memory and time of meta-gradients",
+    "strokes": "draw a data set of random strokes, laid out as Omniglot is",
 }
 
 
@@ -35,7 +38,7 @@ def main() -> int:
 
 
 def run_program(program: Callable[[Sequence[str]], int], arguments: Sequence[str] | None = None) -> int:
-    """Runs a program; input that it cannot use becomes one line on stderr and status 2.
+    """Runs a program; input that it cannot use, or too large, becomes one line on stderr and status 2.
 
     Args:
         program: Takes command-line arguments and returns an exit status.
@@ -45,6 +48,10 @@ def run_program(program: Callable[[Sequence[str]], int], arguments: Sequence[str
         return program(sys.argv[1:] if arguments is None else arguments)
     except UserError as error:
         print(f"mamlrl: {error}", file=sys.stderr)
+        return 2
+    except MemoryError as error:
+        remedy = "lower meta_batch_size, sampling.episodes_per_task or env.kwargs.horizon"
+        print(f"mamlrl: not enough memory ({error}); {remedy}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
         return 130

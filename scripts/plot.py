@@ -16,14 +16,15 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from mamlrl.checkpoints import load_checkpoint
-from mamlrl.config import build_config, config_parser, parse, set_config_defaults
+from mamlrl.config_files import build_config, config_parser, parse, set_config_defaults
 from mamlrl.errors import UserError
 from mamlrl.metrics import Metrics, read_metrics
-from mamlrl.plotting import adaptation_curves, learning_curves, navigation_paths
+from mamlrl.plotting import adaptation_curves, learning_curves, navigation_paths, regression_fits
 from mamlrl.scripts.evaluate import checkpoint_file, evaluate_checkpoint
 from mamlrl.scripts.main import run_program
 
-PATH_TASKS = 4
+DRAWN_TASKS = 4
+CHECKPOINT_FIGURES = {"paths": navigation_paths, "fits": regression_fits}
 
 
 def run(arguments: Sequence[str]) -> int:
@@ -31,9 +32,9 @@ def run(arguments: Sequence[str]) -> int:
     parser = config_parser(prog="mamlrl plot", description="Draw figures.")
     parser.add_argument(
         "figure",
-        type=Literal["curves", "adaptation", "paths"],
+        type=Literal["curves", "adaptation", "paths", "fits"],
         help="curves: returns of run folders while training; adaptation: returns in files from evaluate --json; "
-        "paths: 2D navigation of a checkpoint before and after adaptation.",
+        "paths: 2D navigation of a checkpoint before and after adaptation; fits: the same of curves.",
     )
     parser.add_argument("inputs", nargs="+", type=Path, help="Run folders, JSON files, or one checkpoint.")
     parser.add_argument("--output", type=Path, required=True, help="Image to write; its suffix says the format.")
@@ -45,10 +46,10 @@ def run(arguments: Sequence[str]) -> int:
     else:
         path = checkpoint_file(namespace.inputs[0])
         saved, state = load_checkpoint(path)
-        shown = replace(saved.evaluation, tasks=PATH_TASKS)
+        shown = replace(saved.evaluation, tasks=DRAWN_TASKS)
         set_config_defaults(parser, replace(saved, evaluation=shown))
         config = build_config(parser, parse(parser, arguments))
-        figure = navigation_paths(evaluate_checkpoint(path, config, state))
+        figure = CHECKPOINT_FIGURES[namespace.figure](evaluate_checkpoint(path, config, state))
     _save(figure, namespace.output)
     return 0
 

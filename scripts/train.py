@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from mamlrl.checkpoints import load_checkpoint
-from mamlrl.config import build_config, config_parser, parse, set_config_defaults
+from mamlrl.config_files import build_config, config_parser, parse, set_config_defaults
 from mamlrl.scripts.main import run_program
 from mamlrl.training import latest_checkpoint, train
 

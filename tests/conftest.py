@@ -1,5 +1,3 @@
-import os
-from ctypes.util import find_library
+from mamlrl.envs.graphics import choose_platform
 
-if find_library("EGL"):
-    os.environ.setdefault("MUJOCO_GL", "egl")  # drawn off screen; MuJoCo reads it when it is imported
+choose_platform()  # before MuJoCo is imported

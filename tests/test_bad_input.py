@@ -7,6 +7,8 @@ import pickle
 import random
 import re
 import shutil
+import subprocess
+import sys
 import threading
 from contextlib import contextmanager
 from pathlib import Path
@@ -25,6 +27,9 @@ from mamlrl.training import best_checkpoint, latest_checkpoint
 
 PLANE = Box(-20, 20, (2,), np.float64)
 ONE = [*TINY, "--iterations=1"]
+IMAML = ["--adaptation.estimator=imaml", "--adaptation.loss=likelihood_ratio", "--adaptation.proximal.weight=2"]
+COMPARE = [*TINY, "--adaptation.proximal.weight=5", "--output=c"]
+SAVED = "--checkpoint=good/checkpoints/best.pt"
 HUGE = 2**64  # more than a generator takes for a seed
 
 
@@ -189,6 +194,16 @@ def register():
         ("--adaptation.step_size=inf", ["adaptation.step_size", "inf"]),
         ("--adaptation.step_size=big", ["adaptation.step_size", "big"]),
         ("--adaptation.estimator=reptile", ["adaptation.estimator", "reptile", "maml", "first_order"]),
+        ("--adaptation.estimator=imaml", ["adaptation.proximal.weight", "above 0", "0.0"]),
+        (
+            '--adaptation={"estimator": "imaml", "proximal": {"weight": 2}}',
+            ["adaptation.loss", "reinforce", "imaml", "likelihood_ratio"],
+        ),
+        ("--adaptation.gradient_steps=2", ["adaptation.loss", "gradient_steps 2", "likelihood_ratio"]),
+        ("--adaptation.proximal.learned=true", ["adaptation.estimator", "maml", "proximal.learned", "imaml does"]),
+        ("--adaptation.proximal.weight=-1", ["adaptation.proximal.weight", "-1", ">=0"]),
+        ("--adaptation.adapted=context", ["adaptation.adapted", "context", "policy.context_size"]),
+        ("--outer_optimizer=sgd", ["outer_optimizer", "sgd", "trust_region", "adam", "promp"]),
         ("--advantages.discount=1.5", ["advantages.discount", "1.5", "<=1"]),
         ("--advantages.gae_lambda=-0.1", ["advantages.gae_lambda", "-0.1", ">=0"]),
         ("--trust_region.curvature_fraction=0", ["trust_region.curvature_fraction", "0", ">0"]),
@@ -218,18 +233,21 @@ def register():
         ("--env.id=mamlrl/Navigation-v0", ["mamlrl/Navigation-v0", "did you mean mamlrl/Navigation2D-v0?"]),
         ("--env.id=Navigation2D-v0", ["env.id", "did you mean mamlrl/Navigation2D-v0?"]),
         ("--env.id=nonsense", ["env.id", "nonsense", "did you mean mamlrl/"]),
-        ("--env.id=no_such_module:Nav-v0", ["env.id", "no_such_module:Nav-v0"]),
+        ("--env.id=no_such_module:Nav-v0", ["env.id", "no_such_module:Nav-v0", "PYTHONPATH"]),
         ("--env.id=not an id", ["env.id", "not an id"]),
         ("--env.id=", ["env.id"]),
         ("--env.id=CartPole-v1", ["env.id", "CartPole-v1", "not a task environment", "mamlrl/Navigation2D-v0"]),
         ("--env.id=Pendulum-v1", ["env.id", "Pendulum-v1", "mamlrl/Navigation2D-v0"]),
         ("--env.kwargs=3", ["env.kwargs", "3"]),
-        ("--env.kwargs.horizont=3", ["env.kwargs", "mamlrl/Navigation2D-v0", "argument 'horizont'"]),
+        ("--env.kwargs.horizont=3", ["env.kwargs", "mamlrl/Navigation2D-v0", "'horizont'; did you mean horizon?"]),
+        ("--env.kwargs.nonsense=3", ["env.kwargs", "mamlrl/Navigation2D-v0", "argument 'nonsense'"]),
+        ("--env.kwargs.horizon=true", ["env.kwargs", "horizon must be", "got True"]),
+        ("--env.kwargs.render_mode=human", ["env.kwargs", "render_mode"]),
         ("--env.kwargs.horizon=0", ["env.kwargs", "horizon must be", "got 0"]),
         ("--env.kwargs.horizon=2.5", ["env.kwargs", "horizon must be", "got 2.5"]),
         ("--env.kwargs.horizon=abc", ["env.kwargs", "horizon must be", "got abc"]),
-        ("--env.kwargs.goal_range=-1", ["env.kwargs", "goal_range must be positive", "got -1"]),
-        ("--env.kwargs.goal_range=abc", ["env.kwargs", "goal_range must be positive", "got abc"]),
+        ("--env.kwargs.goal_range=-1", ["env.kwargs", "goal_range must be", "above 0", "got -1"]),
+        ("--env.kwargs.goal_range=abc", ["env.kwargs", "goal_range must be", "got abc"]),
         ("--env.kwargs.distance=manhattan", ["env.kwargs", "distance must be", "got 'manhattan'"]),
         ("--env.kwargs.num_envs=3", ["env.kwargs", "num_envs"]),
     ],
@@ -251,10 +269,41 @@ def test_options(refused, option, words):
         ("evaluate", ["good", "--device=nonsense"], ["device", "nonsense"]),
         ("evaluate", ["good", "--env.kwargs.horizon=0"], ["env.kwargs", "horizon must be", "got 0"]),
         ("evaluate", ["good", "none"], ["no checkpoint at none"]),
+        ("evaluate", ["good", *IMAML, "--evaluation.later_step_factor=0"], ["later_step_factor", "imaml"]),
+        ("evaluate", ["good", *IMAML, "--evaluation.first_step_size=1"], ["evaluation.first_step_size"]),
+        ("compare", ["--adaptation.proximal.weight=1"], ["output"]),
+        ("compare", ["--output=c"], ["adaptation.proximal.weight", "above 0"]),
+        ("compare", [*COMPARE, "--estimators=maml,reptile"], ["estimators", "reptile", "first_order", "imaml"]),
+        ("compare", [*COMPARE, "--estimators="], ["estimators", "first_order", "imaml"]),
+        ("compare", [*COMPARE, "--inner_steps=0,1"], ["inner_steps", "0,1"]),
+        ("compare", [*COMPARE, "--inner_steps=-1"], ["inner_steps", "-1"]),
+        ("compare", [*COMPARE, "--inner_steps=1.5"], ["inner_steps", "1.5"]),
+        ("compare", [*COMPARE, "--cg_steps=1,x"], ["cg_steps", "1,x"]),
+        ("compare", [*COMPARE, "--repeats=0"], ["repeats", "0"]),
+        ("compare", [*COMPARE, "--adaptation.learned_step_size=one"], ["adaptation.learned_step_size", "fixed"]),
+        ("compare", [*COMPARE, "--adaptation.proximal.learned=true"], ["adaptation.proximal.learned", "fixed"]),
+        ("compare", [*COMPARE, "--checkpoint=none.pt"], ["no checkpoint at none.pt"]),
+        ("compare", [*COMPARE, SAVED, "--policy.hidden_sizes=[4]"], ["(44,)", "(24,)"]),
+        ("compare", [*COMPARE, "--output=good/config.yaml"], ["good/config.yaml"]),
+        ("compare", [*COMPARE, "--adaptation.proximal.weight=1e-6"], ["adaptation.proximal.weight", "raise"]),
         ("plot", [], ["figure", "output"]),
         ("plot", ["curves", "good"], ["output"]),
         ("plot", ["pie", "good", "--output=x.png"], ["figure", "pie", "curves", "adaptation", "paths"]),
         ("plot", ["paths", "good", "--outputs=x.png"], ["--outputs", "output"]),
+        ("video", ["--output=x.gif"], ["checkpoint"]),
+        ("video", ["good"], ["output"]),
+        ("video", ["none", "--output=x.gif"], ["no checkpoint at none"]),
+        ("video", ["good", "--output=x.avi"], ["x.avi", "suffix", ".mp4", ".gif"]),
+        ("video", ["good", "--output=new/x"], ["new/x", "suffix", ".mp4", ".gif"]),
+        ("video", ["good", "--output=x.gif", "--tasks", "3"], ["held-out tasks 0 to 2", "[3]"]),
+        ("video", ["good", "--output=x.gif", "--tasks", "-1"], ["tasks", "-1", ">=0"]),
+        ("video", ["good", "--output=x.gif", "--tasks"], ["tasks"]),
+        ("video", ["good", "--output=x.gif", "--size=31"], ["size", "31", ">=32"]),
+        ("video", ["good", "--output=x.gif", "--size=2049"], ["size", "2049", "<=2048"]),
+        ("video", ["good", "--output=x.gif", "--speed=0"], ["speed", "0", ">=0.01"]),
+        ("video", ["good", "--output=x.gif", "--max_fps=nan"], ["max_fps", "nan"]),
+        ("video", ["good", "--output=x.gif", "--episode_seed=-1"], ["episode_seed", "-1"]),
+        ("video", ["good", "--output=x.gif", "--fps=3"], ["--fps", "did you mean max_fps?"]),
         ("benchmark", ["--repeats=0"], ["repeats", "0"]),
         ("benchmark", ["--repeat=3"], ["--repeat", "did you mean repeats?"]),
         ("benchmark", ["--env.id=nonsense"], ["env.id", "nonsense"]),
@@ -264,15 +313,51 @@ def test_arguments_of_each_program(refused, good, program, arguments, words):
     refused(program, *arguments, words=words)
 
 
+BODY = ["--meta_batch_size=2", "--sampling.episodes_per_task=2", "--env.kwargs.horizon=3", "--iterations=1"]
+
+
+@pytest.mark.parametrize(
+    ("config", "option", "words"),
+    [
+        (
+            "half_cheetah_velocity",
+            "family=gym",
+            ["family must be one of rllab, gymnasium", "mean gymnasium?"],
+        ),
+        ("ant_goal", "family=[1]", ["family must be", "got [1]"]),
+        ("ant_goal", "famly=rllab", ["mamlrl/AntGoal-v0", "'famly'; did you mean family?"]),
+        ("ant_goal", "goal=3", ["mamlrl/AntGoal-v0", "'goal'; did you mean goal_range?"]),
+        ("ant_goal", "task=3", ["mamlrl/AntGoal-v0", "'task'"]),
+        ("ant_goal", "goal_range=abc", ["goal_range must be", "got abc"]),
+        ("ant_goal", "goal_range=1e300", ["goal_range must be", "below 1e+09", "got 1e+300"]),
+        ("ant_goal", "num_threads=1.5", ["num_threads must be", "at least 0", "got 1.5"]),
+        ("ant_parameters", "max_factor=1", ["max_factor must be", "above 1", "got 1"]),
+        ("ant_parameters", "max_factor=null", ["max_factor must be", "got None"]),
+        ("ant_velocity", "velocity_range=[0, fast]", ["velocity_range must be", "got [0, 'fast']"]),
+        ("ant_velocity", "velocity_range={low: 1}", ["velocity_range must be", "got {'low': 1}"]),
+        ("ant_velocity", "velocity_range=[-1e308, 1e308]", ["velocity_range must be", "1e+09"]),
+    ],
+)
+def test_arguments_of_bodies(refused, config, option, words):
+    words = ["env.kwargs", *words]
+    refused("train", f"--config={config}", *BODY, f"--env.kwargs.{option}", "--output=run", words=words)
+
+
 # Config files
 
 
 @pytest.mark.parametrize(
     ("text", "words"),
     [
-        ("meta_batch_sise: 3\n", ["meta_batch_sise", "did you mean meta_batch_size?"]),
-        ("trust_region:\n  max_k: 3\n", ["max_k", "did you mean trust_region.max_kl?"]),
-        ("trust_regio:\n  max_kl: 3\n", ["trust_regio", "did you mean trust_region.max_kl?"]),
+        ("meta_batch_sise: 3\n", ["config.yaml", "meta_batch_sise", "did you mean meta_batch_size?"]),
+        ("trust_region:\n  max_k: 3\n", ["config.yaml", "max_k", "did you mean trust_region.max_kl?"]),
+        ("trust_regio:\n  max_kl: 3\n", ["config.yaml", "trust_regio", "did you mean trust_region.max_kl?"]),
+        ("seed: 3\nmeta_batch_size: 2\nseed: 4\n", ["config.yaml", "line 3", "seed", "line 1"]),
+        ("policy:\n  min_std: 1\n  min_std: 1\n", ["config.yaml", "line 3", "policy.min_std", "line 2"]),
+        ("env:\n  kwargs: {a: [{b: 1}, {b: 1, b: 2}]}\n", ["config.yaml", "line 2", "env.kwargs.a.1.b"]),
+        ("policy.min_std: 1\npolicy:\n  min_std: 1\n", ["config.yaml", "line 3", "policy.min_std", "line 1"]),
+        ("policy: &alias\n  min_std: *alias\n", ["config.yaml", "alias"]),
+        ("env:\n  kwargs: {a: &alias [*alias]}\n", ["config.yaml", "alias"]),
         ("3: 4\n", ["config.yaml", "3"]),
         ("meta_batch_size: abc\n", ["config.yaml", "meta_batch_size", "abc"]),
         ("meta_batch_size: true\n", ["config.yaml", "meta_batch_size"]),
@@ -397,6 +482,13 @@ def malicious_old_archive(path):
     torch.save(content, path, _use_new_zipfile_serialization=False)
 
 
+def flipped(path):
+    """Flips a bit in the parameters."""
+    data = bytearray(path.read_bytes())
+    data[data.index(torch.load(path, weights_only=True)["state"]["params"].numpy().tobytes()) + 20] ^= 4
+    path.write_bytes(data)
+
+
 DAMAGES = {
     "missing": (Path.unlink, ["no checkpoint at"]),
     "empty": (holding(b""), ["damaged"]),
@@ -405,6 +497,7 @@ DAMAGES = {
     "cut after 1000": (cut(keep=1000), ["damaged"]),
     "last 1000 cut": (cut(drop=1000), ["damaged"]),
     "last byte cut": (cut(drop=1), ["damaged"]),
+    "a bit flipped": (flipped, ["damaged", "checksum"]),
     "random": (holding(random.Random(2).randbytes(500)), ["not a"]),
     "text": (holding(b"hello world\nthis is no checkpoint\n"), ["not a"]),
     "YAML": (holding(b"seed: 3\n"), ["not a"]),
@@ -441,9 +534,10 @@ DAMAGES = {
     [
         (best_checkpoint, ["evaluate", "good"]),
         (best_checkpoint, ["plot", "paths", "good", "--output=figure.png"]),
+        (best_checkpoint, ["video", "good", "--output=film.gif"]),
         (latest_checkpoint, ["train", "--output=good", "--resume", "--iterations=3"]),
     ],
-    ids=["evaluate", "paths", "resume"],
+    ids=["evaluate", "paths", "video", "resume"],
 )
 def test_checkpoints(refused, good, path, command, damage):
     spoil, words = DAMAGES[damage]
@@ -465,14 +559,15 @@ def test_checkpoint_given_by_its_own_path(refused, good):
 
 
 def test_checkpoint_for_another_policy(refused, good):
-    words = [best_checkpoint(Path("good")), "(44,)", "(24,)", "another environment or policy"]
+    words = [best_checkpoint(Path("good")), "(44,)", "(24,)", "trained for others"]
     refused("evaluate", "good", "--policy.hidden_sizes=[4]", words=words)
     refused("plot", "paths", "good", "--policy.hidden_sizes=[4]", "--output=figure.png", words=words)
+    refused("video", "good", "--policy.hidden_sizes=[4]", "--output=film.gif", words=words)
 
 
 def test_checkpoint_for_another_environment(refused, good, register):
     options = register(SpatialEnv)[-2:]
-    words = [best_checkpoint(Path("good")), "(44,)", "(52,)", "another environment or policy"]
+    words = [best_checkpoint(Path("good")), "(44,)", "(52,)", "trained for others"]
     refused("evaluate", "good", *options, words=words)
     refused("plot", "paths", "good", *options, "--output=figure.png", words=words)
     refused("train", "--output=good", "--resume", *options, words=["env", "may change on --resume"])
@@ -635,6 +730,37 @@ def test_paths_of_another_environment(refused, register):
     refused("plot", "paths", "run", "--output=figure.png", words=["2D navigation"])
 
 
+# Videos
+
+
+@pytest.mark.parametrize("path", ["file/film.gif", "folder.gif", "/proc/none/film.gif", "/proc/film.mp4"])
+def test_videos_that_cannot_be_written(refused, good, path):
+    Path("file").write_text("")
+    Path("folder.gif").mkdir()
+    refused("video", "good", "--output", path, words=[path])
+
+
+def test_videos_of_an_environment_that_cannot_be_drawn(refused, register):
+    options = register(FakeEnv)
+    assert run("train", *options, "--iterations=1", "--output=run") == 0
+    refused("video", "run", "--output=film.gif", words=["env.id", "fake/Fake-v0", "cannot be drawn"])
+
+
+@pytest.mark.parametrize("value", ["glfw", "typewriter"])
+def test_videos_where_mujoco_has_nothing_to_draw_with(tmp_path, monkeypatch, value):
+    for variable in ("DISPLAY", "WAYLAND_DISPLAY"):
+        monkeypatch.delenv(variable, raising=False)
+    cheetah = ["--env.id=mamlrl/HalfCheetahDirection-v0", '--env.kwargs={"horizon": 10}']
+    assert run("train", *ONE, *cheetah, "--output=run") == 0
+    monkeypatch.setenv("MUJOCO_GL", value)
+    process = start("video", tmp_path / "run", "--output", tmp_path / "film.gif")
+    _, error = process.communicate()
+    assert process.returncode == 2
+    assert re.fullmatch(r"mamlrl: env\.id: mamlrl/HalfCheetahDirection-v0 [^\r\n]+\n", error), error
+    assert "libegl1 and libgl1" in error
+    assert not Path("film.gif").exists()
+
+
 # Numbers that are not finite
 
 
@@ -678,6 +804,14 @@ def test_numbers_that_are_not_finite_in_an_evaluation(register, refused, monkeyp
     monkeypatch.setattr(BreakingEnv, "what", "observation")
     words = ["environment fake/Fake-v0", "observation of task 2 (parameters [", "episode 1", "not finite"]
     refused("evaluate", "run", "--json=e.json", words=words)
+
+
+# Too much
+
+
+def test_episodes_that_do_not_fit_in_memory(stopped):
+    words = ["not enough memory", "env.kwargs.horizon", "meta_batch_size"]
+    stopped(*ONE, f"--env.kwargs.horizon={10**14}", "--output=run", words=words)
 
 
 # A full disk
@@ -763,6 +897,40 @@ def test_a_full_disk_for_tensorboard_gives_no_traceback(stopped, monkeypatch):
 
 
 # As a user sees it
+
+
+@pytest.mark.parametrize(
+    ("stub", "backend", "words"),
+    [
+        ("raise ModuleNotFoundError(name='mujoco')", "", ["MuJoCo is not installed", "pip install"]),
+        ("__version__ = '3.3.0'", "", ["MuJoCo 3.3.0", "pip install", "'mujoco>=4"]),
+        (None, "typewriter", ["typewriter", "unset", "MUJOCO_GL", "libegl1", "libosmesa6"]),
+    ],
+    ids=["missing", "old", "without a drawing backend"],
+)
+def test_mujoco_that_cannot_be_used(tmp_path, stub, backend, words):
+    """In the program and in Python."""
+    if stub is not None:
+        Path("mujoco").mkdir()
+        Path("mujoco/__init__.py").write_text(stub)
+    Path("use.py").write_text(
+        "import sys, gymnasium, mamlrl.scripts.main\n"
+        "sys.argv = ['mamlrl', 'train', '--config=ant_goal', '--output=run']\n"
+        "assert mamlrl.scripts.main.main() == 2\n"
+        "gymnasium.make('mamlrl/AntGoal-v0')\n"
+    )
+    environment = {**os.environ, "MUJOCO_GL": backend}
+    command = [sys.executable, "use.py"]
+    result = subprocess.run(command, capture_output=True, text=True, check=False, env=environment)
+    lines = result.stderr.splitlines()
+    assert result.returncode == 1
+    assert lines[0].startswith("mamlrl: env.id: mamlrl/AntGoal-v0 cannot be made: ")
+    assert lines[1].startswith("Traceback")
+    assert lines[-1].startswith("gymnasium.error.DependencyNotInstalled: ")
+    for word in words:
+        assert word in lines[0]
+        assert word in lines[-1]
+    assert not Path("run").exists()
 
 
 def test_a_process_of_its_own_prints_one_line_and_no_warnings(good):

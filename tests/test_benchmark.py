@@ -25,6 +25,18 @@ ROWS = {
 }
 
 
+SUPERVISED_ROWS = {
+    "first meta-iteration": "s",
+    "sampling": "ms",
+    "gradient": "ms",
+    "update": "ms",
+    "meta-iteration": "ms",
+    "plain autograd, loop over tasks": "ms",
+    "loop over tasks / meta-iteration": "",
+    "peak memory": "GiB",
+}
+
+
 @pytest.fixture
 def clock(monkeypatch):
     """A clock that goes on by a second each time it is read."""
@@ -33,8 +45,8 @@ def clock(monkeypatch):
         monkeypatch.setattr(module, "perf_counter", lambda: float(next(seconds)))
 
 
-def benchmark(capsys, *options):
-    assert run("benchmark", *TINY, *options) == 0
+def benchmark(capsys, *options, config=TINY):
+    assert run("benchmark", *config, *options) == 0
     title, *lines = capsys.readouterr().out.splitlines()
     rows = [re.fullmatch(r"(\S.*?) {2,}(\S+)(?: (.+))?", line) for line in lines]
     assert all(rows)
@@ -73,3 +85,24 @@ def test_nothing_is_written(capsys, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     benchmark(capsys, "--repeats=1")
     assert not list(tmp_path.iterdir())
+
+
+TINY_SINUSOID = ["--config=sinusoid", "--compile=false", "--policy.hidden_sizes=[4]", "--meta_batch_size=2"]
+
+
+@pytest.mark.usefixtures("clock")
+def test_a_supervised_meta_iteration_is_measured_against_a_loop_over_tasks(capsys):
+    title, rows = benchmark(capsys, "--repeats=1", config=TINY_SINUSOID)
+    assert title.startswith("sinusoid: 2 tasks x 10 shots, 1 inner steps, 13 parameters, cpu")
+    assert {name: unit for name, (_, unit) in rows.items()} == SUPERVISED_ROWS
+    # the clock goes on once in a phase, and before and after each of them
+    assert rows["sampling"][0] == rows["gradient"][0] == rows["update"][0] == 1000
+    assert rows["meta-iteration"][0] == 7000
+    assert rows["plain autograd, loop over tasks"][0] == 1000
+    assert rows["loop over tasks / meta-iteration"][0] == 0.1
+
+
+def test_a_supervised_benchmark_runs_by_the_clock_of_the_machine(capsys):
+    _, rows = benchmark(capsys, "--repeats=1", "--adaptation.steps=2", config=TINY_SINUSOID)
+    assert rows.keys() == SUPERVISED_ROWS.keys()
+    assert all(value >= 0 for value, _ in rows.values())

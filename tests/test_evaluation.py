@@ -10,10 +10,12 @@ from programs import TINY, run
 from scipy import stats
 
 from mamlrl.checkpoints import load_checkpoint, save_checkpoint
-from mamlrl.config import Config, load_config
+from mamlrl.config import Config
+from mamlrl.config_files import load_config
 from mamlrl.environments import make_task_env
 from mamlrl.errors import UserError
-from mamlrl.evaluation import evaluate, mean_interval, step_sizes
+from mamlrl.evaluation import evaluation_estimator, mean_interval
+from mamlrl.experiments import evaluate
 from mamlrl.policies import make_policy
 from mamlrl.rollouts import Sampler
 from mamlrl.training import best_checkpoint, latest_checkpoint
@@ -88,11 +90,26 @@ def test_mean_interval_of_one_value_is_undefined_and_of_equal_values_zero():
 )
 def test_step_sizes(overrides, expected):
     config = tiny_config("--adaptation.step_size=0.2", "--adaptation.steps=2", *overrides)
-    assert step_sizes(config) == pytest.approx(expected)
+    estimator = evaluation_estimator(config, make_env_and_policy(config)[1])
+    (size,) = estimator.rule.step_sizes.expand(torch.zeros(0)).unique()
+    assert [scale * float(size) for scale in estimator.scales] == pytest.approx(expected)
 
 
 def test_published_protocol_halves_the_step_size_after_the_first_step():
-    assert step_sizes(Config())[0] == 2 * step_sizes(Config())[1]
+    assert evaluation_estimator(Config(), make_env_and_policy(Config())[1]).scales == (1.0, 0.5, 0.5)
+
+
+@pytest.mark.parametrize(
+    "inner_loop",
+    [
+        ["--adaptation.learned_step_size=one"],
+        ["--adaptation.estimator=imaml", "--adaptation.proximal.weight=1"],
+    ],
+)
+def test_a_first_step_size_needs_a_fixed_one_to_replace(inner_loop):
+    config = tiny_config("--evaluation.first_step_size=0.1", *inner_loop)
+    with pytest.raises(UserError, match="first_step_size"):
+        evaluation_estimator(config, make_env_and_policy(config)[1])
 
 
 @pytest.mark.parametrize("steps", [0, 1, 3])
@@ -102,7 +119,7 @@ def test_returns_are_of_every_step_and_task(steps):
     assert evaluation.tasks.shape == (5, 2)
     assert np.isfinite(evaluation.returns).all()
     assert len(evaluation.adapted.rollouts) == steps + 1
-    assert len(evaluation.step_sizes) == steps
+    assert len(evaluation.step_scales) == steps
     for rollouts, returns in zip(evaluation.adapted.rollouts, evaluation.returns, strict=True):
         assert rollouts.rewards.shape[:2] == (5, 2)
         np.testing.assert_allclose((rollouts.rewards * rollouts.mask).sum(dim=2).mean(dim=1), returns)
@@ -145,15 +162,15 @@ def test_before_adaptation_the_meta_parameters_act():
 def test_each_step_descends_by_its_step_size():
     evaluation = evaluated("--evaluation.first_step_size=0.3", "--evaluation.later_step_factor=0.2")
     adaptation = evaluation.adapted.adaptation
-    assert evaluation.step_sizes == pytest.approx((0.3, 0.06))
-    for step, step_size in enumerate(evaluation.step_sizes):
-        expected = adaptation.trajectory[step] - step_size * adaptation.gradients[step]
-        torch.testing.assert_close(adaptation.trajectory[step + 1], expected)
+    assert evaluation.step_scales == pytest.approx((1.0, 0.2))
+    for update, step_size in zip(adaptation.updates, (0.3, 0.06), strict=True):
+        expected = update.path[0] - step_size * update.gradients[0]
+        torch.testing.assert_close(update.params, expected)
 
 
 def test_without_a_step_size_the_parameters_stay():
-    trajectory = evaluated("--evaluation.first_step_size=0").adapted.adaptation.trajectory
-    assert torch.equal(trajectory[0], trajectory[-1])
+    adaptation = evaluated("--evaluation.first_step_size=0").adapted.adaptation
+    assert torch.equal(adaptation.initial, adaptation.params)
 
 
 def test_every_step_samples_fresh_episodes():
@@ -168,7 +185,8 @@ def test_parameters_of_another_policy_are_refused():
 
 
 def test_evaluation_by_transitions_collects_at_least_the_budget():
-    near = ["--env.kwargs.goal_range=0.005", "--sampling.rescale_actions=false", "--policy.initial_std=0.02"]
+    near = ["--env.kwargs.goal_range=0.005", "--sampling.rescale_actions=false"]
+    near += ["--policy.initial_std=0.02", "--policy.min_std=1e-6"]
     evaluation = evaluated("--sampling.unit=transitions", *near, "--evaluation.first_step_size=1e-5")
     assert evaluation.returns.shape == (3, 3)
     assert np.isfinite(evaluation.returns).all()
@@ -202,7 +220,7 @@ def test_json_holds_what_evaluate_returns(trained, tmp_path, capsys):
     assert record["steps"] == evaluation.summary()
     assert [list(row) for row in record["steps"]] == [["step", "mean", "interval_95", "returns"]] * 3
     assert record["tasks"] == evaluation.tasks.tolist()
-    assert record["step_sizes"] == list(evaluation.step_sizes)
+    assert record["step_scales"] == list(evaluation.step_scales)
     expected = {
         "checkpoint": str(path),
         "iteration": state["iteration"],

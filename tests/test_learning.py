@@ -1,8 +1,8 @@
 import numpy as np
 import pytest
 
-from mamlrl.config import load_config
-from mamlrl.evaluation import evaluate
+from mamlrl.config_files import load_config
+from mamlrl.experiments import evaluate
 from mamlrl.learner import MetaLearner
 
 

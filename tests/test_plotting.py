@@ -9,11 +9,12 @@ from PIL import Image
 from programs import TINY, deterministic_rows, run
 from scipy import stats
 
-from mamlrl.config import load_config
+from mamlrl.comparison import Measurement
+from mamlrl.config_files import load_config
 from mamlrl.environments import make_task_env
 from mamlrl.errors import UserError
-from mamlrl.evaluation import evaluate
-from mamlrl.plotting import adaptation_curves, learning_curves, navigation_paths, step_colors
+from mamlrl.experiments import evaluate
+from mamlrl.plotting import adaptation_curves, comparison, learning_curves, navigation_paths, step_colors
 from mamlrl.policies import make_policy
 from mamlrl.scripts import plot
 
@@ -45,8 +46,9 @@ def drawn(monkeypatch):
 
         return draw
 
-    for function in (learning_curves, adaptation_curves, navigation_paths):
+    for function in (learning_curves, adaptation_curves):
         monkeypatch.setattr(plot, function.__name__, keep(function))
+    monkeypatch.setitem(plot.CHECKPOINT_FIGURES, "paths", keep(navigation_paths))
     return figures
 
 
@@ -219,7 +221,7 @@ def test_adaptation_has_a_line_for_each_group_on_whole_steps():
     assert [container.get_label() for container in panel.containers] == ["a", "b"]
     assert [len(container.lines[0].get_xdata()) for container in panel.containers] == [4, 6]
     assert all(tick == int(tick) for tick in panel.get_xticks())
-    assert panel.get_xlabel() == "gradient steps"
+    assert panel.get_xlabel() == "adaptation steps"
 
 
 def test_program_draws_what_evaluate_wrote(trained, tmp_path, drawn):
@@ -297,7 +299,7 @@ def test_program_draws_paths_of_few_tasks_unless_told_otherwise(trained, tmp_pat
     arguments = ["plot", "paths", trained / "first", "--output", tmp_path / "figure.png"]
     assert run(*arguments) == 0
     assert run(*arguments, "--evaluation.tasks=2", "--evaluation.steps=1") == 0
-    assert [len(figure.axes) for figure in drawn] == [plot.PATH_TASKS, 2]
+    assert [len(figure.axes) for figure in drawn] == [plot.DRAWN_TASKS, 2]
     assert [len(figure.axes[0].get_lines()) for figure in drawn] == [4, 3]
 
 
@@ -322,3 +324,37 @@ def test_figures_stay_out_of_pyplot():
     figure = learning_curves({"label": some_runs([2])})
     assert type(figure) is Figure
     assert figure.canvas.manager is None
+
+
+def measurement(estimator, steps, iterations, error):
+    return Measurement(estimator, steps, iterations, error, peak_memory_mib=10.0 * steps, seconds=0.1 * steps)
+
+
+def points(panel):
+    return {line.get_label(): list(zip(*line.get_data(), strict=True)) for line in panel.lines}
+
+
+def test_a_comparison_has_a_row_against_inner_steps_and_one_against_iterations():
+    chosen = [
+        measurement("maml", 4, None, 0.1),
+        measurement("maml", 1, None, 0.2),
+        measurement("imaml", 1, 10, 0.3),
+        measurement("imaml", 4, 10, 0.4),
+        measurement("imaml", 4, 2, 0.5),
+    ]
+    figure = comparison(chosen, "on what")
+    assert figure.get_suptitle() == "on what"
+    errors, memory, seconds, *against_iterations = figure.axes
+    assert points(errors) == {"maml": [(1, 0.2), (4, 0.1)], "imaml": [(1, 0.3), (4, 0.4)]}
+    assert points(memory)["maml"] == [(1, 10), (4, 40)]
+    assert points(seconds)["imaml"] == [(1, 0.1), (4, 0.4)]
+    assert points(against_iterations[0]) == {"imaml": [(2, 0.5), (10, 0.4)]}
+    assert [panel.get_xlabel() for panel in figure.axes] == 3 * ["inner steps"] + 3 * [
+        "CG iterations, 4 inner steps"
+    ]
+    assert errors.lines[1].get_color() == against_iterations[0].lines[0].get_color()
+
+
+def test_a_comparison_without_conjugate_gradient_has_one_row():
+    figure = comparison([measurement("maml", 1, None, 0.2), measurement("maml", 2, None, 0.1)], "on what")
+    assert len(figure.axes) == 3

@@ -9,7 +9,7 @@ from programs import TINY, deterministic_rows, run, start
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 from mamlrl.checkpoints import load_checkpoint
-from mamlrl.config import load_config, plain_config
+from mamlrl.config_files import load_config, plain_config
 from mamlrl.errors import UserError
 from mamlrl.learner import MetaLearner
 from mamlrl.training import best_checkpoint, latest_checkpoint, train
@@ -61,7 +61,7 @@ def test_an_iteration_improves_the_surrogate_within_the_bound():
         assert not torch.equal(before, learner.params)
 
 
-def test_best_checkpoint_holds_the_parameters_with_the_best_return_after_adaptation(tmp_path):
+def test_best_checkpoint_holds_the_parameters_with_the_best_score_after_adaptation(tmp_path):
     config = tiny_config("--iterations=6")
     train(config, tmp_path)
     returns = [float(row["return/step_1"]) for row in deterministic_rows(tmp_path)]
@@ -72,7 +72,7 @@ def test_best_checkpoint_holds_the_parameters_with_the_best_return_after_adaptat
     _, state = load_checkpoint(best_checkpoint(tmp_path))
     assert torch.equal(state["params"], learner.params)
     assert state["iteration"] == best
-    assert load_checkpoint(latest_checkpoint(tmp_path))[1]["best_return"] == max(returns)
+    assert load_checkpoint(latest_checkpoint(tmp_path))[1]["best_score"] == max(returns)
 
 
 def test_the_seed_determines_the_run(tmp_path):

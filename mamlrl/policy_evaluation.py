@@ -1,0 +1,78 @@
+"""Adaptation of policies to held-out tasks: returns after 0, 1, 2, ... adaptation steps."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from mamlrl.config import Config, EvaluationConfig
+from mamlrl.environments import make_device, make_task_env
+from mamlrl.evaluation import Evaluation, evaluation_estimator
+from mamlrl.inner_loop import AdaptedTasks, InnerLoop
+from mamlrl.policies import make_policy
+from mamlrl.timing import PhaseTimer
+
+
+@dataclass(frozen=True)
+class PolicyEvaluation(Evaluation):
+    """Returns on held-out tasks.
+
+    Attributes:
+        tasks: Task parameters, shape (task, ...).
+        adapted: The adaptation and all rollouts.
+    """
+
+    tasks: NDArray[np.float64]
+    adapted: AdaptedTasks
+
+    @property
+    def returns(self) -> NDArray[np.float64]:
+        """Mean return of each task after k steps, shape (step + 1, task)."""
+        return self.metrics["return"]
+
+    def protocol(self, config: Config) -> dict[str, Any]:
+        """See `Evaluation.protocol`."""
+        return {
+            "env": config.env.id,
+            "sampling_unit": config.sampling.unit,
+            "episodes_per_task": config.evaluation.episodes_per_task,
+            "tasks": self.tasks.tolist(),
+        }
+
+    def summary(self) -> list[dict[str, Any]]:
+        """See `Evaluation.summary`; here with the return of every task."""
+        return [
+            {**row, "returns": returns.tolist()}
+            for row, returns in zip(super().summary(), self.returns, strict=True)
+        ]
+
+
+def evaluate_policy(config: Config, params: Tensor) -> PolicyEvaluation:
+    """Adapts meta-parameters to held-out tasks, sampling fresh episodes before every gradient step.
+
+    Args:
+        config: The experiment; `config.evaluation` says what to evaluate.
+        params: Meta-parameters, shape (P + R,).
+
+    Raises:
+        UserError: If the environment or the device cannot be had, or the parameters do not fit.
+    """
+    settings: EvaluationConfig = config.evaluation
+    device = make_device(config.device)
+    env = make_task_env(config.env, settings.tasks * settings.episodes_per_task)
+    policy = make_policy(env.single_observation_space, env.single_action_space, config.policy)
+    estimator = evaluation_estimator(config, policy)
+    estimator.check_fits(params)
+    sampling = replace(config.sampling, episodes_per_task=settings.episodes_per_task)
+    inner_loop = InnerLoop(env, policy, config.adaptation, settings.tasks, sampling, config.advantages, device)
+    rng = np.random.default_rng(settings.seed)
+    generator = torch.Generator(device).manual_seed(settings.seed)
+    tasks = env.sample_tasks(rng, settings.tasks)
+    adapted = inner_loop.run(estimator, params.to(device), tasks, rng, generator, PhaseTimer(device))
+    returns = np.stack([rollouts.task_returns().cpu().numpy() for rollouts in adapted.rollouts])
+    return PolicyEvaluation(estimator.scales, {"return": returns}, tasks, adapted)

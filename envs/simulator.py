@@ -72,6 +72,10 @@ class Simulator(ABC):
         """
 
     @abstractmethod
+    def advance(self, controls: FloatArray, running: NDArray[np.bool_]) -> None:
+        """Does the physics of `step` and nothing else: simulations that diverge are not looked for."""
+
+    @abstractmethod
     def scale(self, parameter: str, chosen: NDArray[np.bool_], factors: FloatArray) -> None:
         """Gives simulations, before they are reset, a multiple of the model's own value of a physical parameter.
 
@@ -128,9 +132,8 @@ class BatchSimulator(Simulator):
         """See `Simulator.step`."""
         batch = self._batch
         batch.warning[...] = 0
-        self._controls[...] = controls
         with _unstable_simulations_are_silent(), suppress(SimulationError):  # `status` tells which
-            batch.step(running, self._substeps)
+            self.advance(controls, running)
         if not batch.warning.any() and not batch.status.any() and np.isfinite(batch.state).all():
             return np.zeros(len(running), dtype=np.bool_)
         stable = np.isfinite(self.positions).all(axis=1) & np.isfinite(self.velocities).all(axis=1)
@@ -138,6 +141,11 @@ class BatchSimulator(Simulator):
         diverged: NDArray[np.bool_] = running & (~stable | warned | (batch.status != 0))
         batch.state[diverged] = self._default_state
         return diverged
+
+    def advance(self, controls: FloatArray, running: NDArray[np.bool_]) -> None:
+        """See `Simulator.advance`."""
+        self._controls[...] = controls
+        self._batch.step(running, self._substeps)
 
     def scale(self, parameter: str, chosen: NDArray[np.bool_], factors: FloatArray) -> None:
         """See `Simulator.scale`."""

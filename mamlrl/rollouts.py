@@ -120,7 +120,7 @@ class Sampler:
             observations = self._by_task(observation, params.dtype)
             outputs = self.policy(params, observations)
             actions = self.policy.distribution.sample(outputs, generator)
-            observation, rewards, terminated, truncated, _ = env.step(self._to_env(actions))
+            observation, rewards, terminated, truncated, _ = env.step(self.to_env(actions))
             scalars = (self._by_task(array, torch.float64) for array in (rewards, running))
             record.append(observations, actions, *scalars, outputs)
             running = running & ~(terminated | truncated)
@@ -135,8 +135,8 @@ class Sampler:
         """Turns what the environment returned into a tensor, shape (task, episode, ...)."""
         return torch.as_tensor(array, dtype=dtype, device=self.device).unflatten(0, self.axes)
 
-    def _to_env(self, actions: Tensor) -> NDArray[Any]:
-        """Turns the policy's actions into the environment's, shape (num_envs, ...)."""
+    def to_env(self, actions: Tensor) -> NDArray[Any]:
+        """Turns the policy's actions, shape (task, episode, ...), into the environment's, shape (num_envs, ...)."""
         array: NDArray[Any] = actions.flatten(0, 1).cpu().numpy()
         if not isinstance(self._action_space, Box):
             return array

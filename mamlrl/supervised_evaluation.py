@@ -6,12 +6,14 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 from torch import Tensor
 
 from mamlrl.adaptation import Adaptation
 from mamlrl.config import Config
 from mamlrl.datasets import make_supervised_tasks
 from mamlrl.environments import make_device
+from mamlrl.errors import NonFiniteError
 from mamlrl.evaluation import Evaluation, evaluation_estimator
 from mamlrl.networks import Network
 from mamlrl.supervised_inner_loop import SupervisedInnerLoop
@@ -63,6 +65,7 @@ def evaluate_supervised(config: Config, params: Tensor) -> SupervisedEvaluation:
 
     Raises:
         UserError: If the data set or the device cannot be had, or the parameters do not fit.
+        NonFiniteError: If the loss of a task is not finite.
     """
     device = make_device(config.device)
     tasks = make_supervised_tasks(config.data, "test")
@@ -74,4 +77,16 @@ def evaluate_supervised(config: Config, params: Tensor) -> SupervisedEvaluation:
     inner_loop = SupervisedInnerLoop(network, estimator)
     adaptation = inner_loop.adapt(params.to(device), examples.support)
     metrics = inner_loop.measure(tasks, adaptation, examples.query)
+    _check_finite(metrics["loss"])
     return SupervisedEvaluation(estimator.scales, metrics, examples, adaptation, network)
+
+
+def _check_finite(losses: NDArray[np.float64]) -> None:
+    """Raises for the first step, of losses of shape (step + 1, task), after which one is not finite."""
+    counts = (~np.isfinite(losses)).sum(axis=1)
+    if counts.any():
+        step = int((counts > 0).argmax())
+        raise NonFiniteError(
+            f"after {step} adaptation steps, the loss of {counts[step]} of {losses.shape[1]} tasks is not finite; "
+            "a smaller evaluation.first_step_size or evaluation.later_step_factor may help"
+        )

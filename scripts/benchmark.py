@@ -8,16 +8,22 @@ from collections.abc import Sequence
 from statistics import median
 from time import perf_counter
 
+import numpy as np
 import torch
 
 from mamlrl.config import PositiveInt
 from mamlrl.config_files import build_config, config_parser, parse
+from mamlrl.envs.locomotion import LocomotionVectorEnv
 from mamlrl.experiments import make_learner
 from mamlrl.learner import MetaLearner
+from mamlrl.rollouts import Rollouts, Sampler
 from mamlrl.scripts.main import run_program
 from mamlrl.scripts.supervised_benchmark import print_supervised
 from mamlrl.supervised import SupervisedLearner
 from mamlrl.timing import PhaseTimer, seconds_of
+
+
+INNER_PHASES = ("seconds/sampling", "seconds/advantages", "seconds/adaptation")
 
 
 def run(arguments: Sequence[str]) -> int:
@@ -42,44 +48,54 @@ def _print_policies(learner: MetaLearner, repeats: int) -> None:
         f"{learner.env.horizon} steps, {config.adaptation.steps} inner steps, {learner.policy.num_parameters} "
         f"parameters, {config.device}, {torch.get_num_threads()} threads; medians of {repeats}"
     )
-    _print_phases(learner, repeats)
+    outer_step = _print_phases(learner, repeats)
     _print_sampling(learner, repeats)
-    _print_products(learner, repeats)
+    _print_products(learner, repeats, outer_step)
 
 
-def _print_phases(learner: MetaLearner, repeats: int) -> None:
-    """Whole meta-iterations, after one to warm up."""
+def _print_phases(learner: MetaLearner, repeats: int) -> float:
+    """Whole meta-iterations, after one to warm up; returns the seconds of the outer step."""
     learner.iterate()
     rows = [learner.iterate() for _ in range(repeats)]
     phases = [name for name in rows[0] if name.startswith("seconds/")]
     for name in phases:
         print(f"{name.removeprefix('seconds/'):<34}{median(row[name] for row in rows):9.3f} s")
     print(f"{'meta-iteration':<34}{median(sum(row[name] for name in phases) for row in rows):9.3f} s")
+    return median(sum(row[name] for name in phases if name not in INNER_PHASES) for row in rows)
 
 
 def _print_sampling(learner: MetaLearner, repeats: int) -> None:
-    """Sampling against the environment alone, stepped with given actions."""
-    env = learner.env
-    env.action_space.seed(0)
-    actions = env.action_space.sample()
-    sampled, bare = [], []
-    for _ in range(repeats):
-        timer = PhaseTimer(learner.device)
-        adapted = learner.collect(timer)
-        transitions = sum(rollouts.transitions for rollouts in adapted.rollouts)
-        sampled.append(transitions / timer.seconds["sampling"])
-        env.reset(seed=0)
+    """Sampling by adapted policies against the bare physics of the same episodes, where there is any."""
+    config, env = learner.config, learner.env
+    sampler = Sampler(env, learner.policy, config.meta_batch_size, config.sampling, learner.device)
+    params = learner.collect(PhaseTimer(learner.device)).adaptation.params
+    sampled, physics = [], []
+    for seed in range(repeats):
         start = perf_counter()
-        for _ in range(env.horizon):
-            env.step(actions)
-        bare.append(env.num_envs * env.horizon / (perf_counter() - start))
+        rollouts = sampler.sample(params, np.random.default_rng(seed), learner.generator)
+        sampled.append(rollouts.transitions / (perf_counter() - start))
+        if isinstance(env, LocomotionVectorEnv) and config.sampling.unit == "episodes":
+            env.reset(seed=int(np.random.default_rng(seed).integers(2**31)))  # as the sampler did
+            physics.append(rollouts.transitions / _seconds_of_physics(env, sampler, rollouts))
     print(f"{'sampling, environment steps':<34}{median(sampled):9.0f} / s")
-    print(f"{'environment alone':<34}{median(bare):9.0f} / s")
-    ratio = median(s / b for s, b in zip(sampled, bare, strict=True))
-    print(f"{'sampling / environment alone':<34}{ratio:9.2f}")
+    if physics:
+        print(f"{'bare physics, environment steps':<34}{median(physics):9.0f} / s")
+        ratio = median(s / p for s, p in zip(sampled, physics, strict=True))
+        print(f"{'sampling / bare physics':<34}{ratio:9.2f}")
 
 
-def _print_products(learner: MetaLearner, repeats: int) -> None:
+def _seconds_of_physics(env: LocomotionVectorEnv, sampler: Sampler, rollouts: Rollouts) -> float:
+    """Seconds that the simulator takes for episodes whose controls are given, from initial states."""
+    steps = range(rollouts.mask.shape[2])
+    controls = [np.clip(sampler.to_env(rollouts.actions[:, :, step]), -1.0, 1.0) for step in steps]
+    running = [rollouts.mask[:, :, step].flatten().bool().numpy() for step in steps]
+    start = perf_counter()
+    for inputs in zip(controls, running, strict=True):
+        env.simulator.advance(*inputs)
+    return perf_counter() - start
+
+
+def _print_products(learner: MetaLearner, repeats: int, outer_step: float) -> None:
     """Curvature products and the whole outer step, in plain forward passes over the same states."""
     adapted = learner.collect(PhaseTimer(learner.device))
     objective = learner.objective(adapted)
@@ -95,6 +111,7 @@ def _print_products(learner: MetaLearner, repeats: int) -> None:
     print(f"{'curvature product':<34}{1e3 * median(product):9.1f} ms")
     ratio = median(p / f for p, f in zip(product, forward, strict=True))
     print(f"{'curvature product / forward pass':<34}{ratio:9.2f}")
+    print(f"{'outer step / forward pass':<34}{outer_step / median(forward):9.1f}")
 
 
 if __name__ == "__main__":

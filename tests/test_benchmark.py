@@ -1,11 +1,14 @@
 import itertools
 import re
 
+import numpy as np
 import pytest
 from programs import TINY, run
 
 import mamlrl.scripts.benchmark
 import mamlrl.timing
+from mamlrl import MetaLearner, load_config
+from mamlrl.rollouts import Sampler
 
 ROWS = {
     "sampling": "s",
@@ -16,13 +19,14 @@ ROWS = {
     "line_search": "s",
     "meta-iteration": "s",
     "sampling, environment steps": "/ s",
-    "environment alone": "/ s",
-    "sampling / environment alone": "",
     "forward pass of the policy": "ms",
     "curvature product": "ms",
     "curvature product / forward pass": "",
+    "outer step / forward pass": "",
     "peak memory": "GiB",
 }
+PHYSICS_ROWS = {"bare physics, environment steps": "/ s", "sampling / bare physics": ""}
+HALF_CHEETAH = ["--config=half_cheetah_direction", *TINY[1:]]
 
 
 SUPERVISED_ROWS = {
@@ -67,12 +71,29 @@ def test_numbers_follow_from_the_clock(capsys):
     _, rows = benchmark(capsys, "--repeats=2")
     phases = ["sampling", "advantages", "adaptation", "gradient", "cg", "line_search"]
     assert rows["meta-iteration"][0] == sum(rows[phase][0] for phase in phases)
-    assert rows["environment alone"][0] == 2 * 3 * 10  # that many steps within one tick
-    assert rows["sampling, environment steps"][0] == pytest.approx(2 * 60 / rows["sampling"][0], abs=0.51)
-    ratio = rows["sampling, environment steps"][0] / rows["environment alone"][0]
-    assert rows["sampling / environment alone"][0] == pytest.approx(ratio, abs=0.02)
+    assert rows["sampling, environment steps"][0] == 2 * 3 * 10  # that many steps within one tick
     assert rows["forward pass of the policy"][0] == rows["curvature product"][0] == 1000
     assert rows["curvature product / forward pass"][0] == 1
+    assert rows["outer step / forward pass"][0] == 3  # gradient, cg and line search, a tick each
+
+
+@pytest.mark.usefixtures("clock")
+def test_sampling_is_measured_against_bare_physics_where_there_is_any(capsys):
+    _, rows = benchmark(capsys, "--repeats=1", config=HALF_CHEETAH)
+    assert {name: unit for name, (_, unit) in rows.items()} == ROWS | PHYSICS_ROWS
+    assert rows["bare physics, environment steps"][0] == 2 * 3 * 10
+    assert rows["sampling / bare physics"][0] == 1
+
+
+def test_bare_physics_are_those_of_the_sampled_episodes():
+    learner = MetaLearner(load_config("half_cheetah_direction", TINY[1:]))
+    env = learner.env
+    sampler = Sampler(env, learner.policy, 2, learner.config.sampling, learner.device)
+    rollouts = sampler.sample(learner.params, np.random.default_rng(3), learner.generator)
+    reached = env.simulator.positions.copy()
+    env.reset(seed=int(np.random.default_rng(3).integers(2**31)))
+    mamlrl.scripts.benchmark._seconds_of_physics(env, sampler, rollouts)
+    np.testing.assert_array_equal(env.simulator.positions, reached)
 
 
 def test_it_runs_by_the_clock_of_the_machine(capsys):

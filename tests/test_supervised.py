@@ -269,6 +269,13 @@ def test_a_loss_that_is_not_finite_stops_the_run(tmp_path, capsys):
 
 
 @pytest.mark.slow
+def test_an_evaluation_whose_adaptation_diverges_says_so(trained, capsys):
+    assert run("evaluate", trained, "--evaluation.first_step_size=1e30") == 2
+    error = capsys.readouterr().err
+    assert "after 1 adaptation steps, the loss of 6 of 6 tasks is not finite" in error
+    assert "evaluation.first_step_size" in error
+
+
 def test_a_compiled_run_takes_the_same_steps():
     compiled, eager = (make_learner(tiny(f"--compile={value}")) for value in ("true", "false"))
     for _ in range(5):

@@ -136,7 +136,7 @@ class Sampler:
         return torch.as_tensor(array, dtype=dtype, device=self.device).unflatten(0, self.axes)
 
     def to_env(self, actions: Tensor) -> NDArray[Any]:
-        """Turns the policy's actions, shape (task, episode, ...), into the environment's, shape (num_envs, ...)."""
+        """Turns actions of the policy, shape (task, episode, ...), into the environment's, (num_envs, ...)."""
         array: NDArray[Any] = actions.flatten(0, 1).cpu().numpy()
         if not isinstance(self._action_space, Box):
             return array

@@ -22,7 +22,6 @@ from mamlrl.scripts.supervised_benchmark import print_supervised
 from mamlrl.supervised import SupervisedLearner
 from mamlrl.timing import PhaseTimer, seconds_of
 
-
 INNER_PHASES = ("seconds/sampling", "seconds/advantages", "seconds/adaptation")
 
 

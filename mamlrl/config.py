@@ -120,19 +120,23 @@ class ProximalConfig:
     Attributes:
         weight: Weight of the proximal term (lambda); `imaml` needs one above 0.
         learned: Whether the weight is one of the meta-parameters (`imaml` only).
-        optimizer: What minimises the inner objective (`imaml` only).
+        optimizer: What minimises the inner objective (`imaml` only): `gradient_descent`; `line_search`, the same
+            with each step halved until it decreases the task's objective; `adam`; or `newton_cg`.
         curvature: Second derivative of the loss that `imaml` takes: `hessian`, which may be indefinite, or
             `fisher`, the Gauss-Newton matrix, which is not.
         cg_iterations: Most iterations of conjugate gradient in a product with the inverse curvature.
         cg_tolerance: Squared norm of the residual, relative to the right-hand side's, at which it stops.
+        damping: Added to the weight where the solution is differentiated, not where it is sought: with more of
+            it, the system stays definite in spite of some negative curvature. The authors' code has 10.
     """
 
     weight: NonNegativeFinite = 0.0
     learned: bool = False
-    optimizer: Literal["gradient_descent", "adam", "newton_cg"] = "gradient_descent"
+    optimizer: Literal["gradient_descent", "line_search", "adam", "newton_cg"] = "gradient_descent"
     curvature: Literal["hessian", "fisher"] = "hessian"
     cg_iterations: PositiveInt = 10
     cg_tolerance: NonNegativeFinite = 1e-10
+    damping: NonNegativeFinite = 0.0
 
 
 @dataclass(frozen=True)

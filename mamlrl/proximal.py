@@ -11,7 +11,7 @@ parameters are adapted, the minimum is over them.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import log
 
 import torch
@@ -28,7 +28,7 @@ from mamlrl.linalg import (
 )
 from mamlrl.losses import TaskLosses
 
-ARMIJO = 1e-4  # least decrease of a Newton step, relative to what its slope promises
+ARMIJO = 1e-4  # least decrease of a step, relative to what its slope promises
 MAX_HALVINGS = 10
 
 
@@ -115,7 +115,8 @@ class ProximalPoint(UpdateRule):
         """Builds the product with the curvature at the minimum."""
         losses = update.losses.subsample(fraction)
         objective = self.objective(losses, update.path[0], update.rule_params, update.scale)
-        return _ImplicitJacobian(objective, update.params, self.num_parameters)
+        damped = replace(objective, weight=objective.weight + self.config.damping)
+        return _ImplicitJacobian(damped, update.params, self.num_parameters)
 
     def metrics(self, update: Update) -> dict[str, float]:
         """Returns the norm of the gradient that is left, the mean over tasks, and the weight."""
@@ -177,6 +178,16 @@ def gradient_descent(objective: ProximalObjective, num_steps: int, step_size: fl
     return params
 
 
+def line_search(objective: ProximalObjective, num_steps: int, step_size: float) -> Tensor:
+    """Takes steps down the objective, each halved until it decreases the task's objective enough."""
+    params = objective.start
+    for _ in range(num_steps):
+        gradient = objective.gradient(params)
+        slope = -step_size * gradient.square().sum(dim=1)
+        params = _backtrack(objective, params, -step_size * gradient, slope)
+    return params
+
+
 def adam(objective: ProximalObjective, num_steps: int, step_size: float) -> Tensor:
     """Takes steps of Adam (Kingma & Ba 2015), which treats every parameter of every task by itself."""
     params = objective.start.clone()
@@ -222,6 +233,7 @@ def _backtrack(objective: ProximalObjective, params: Tensor, direction: Tensor, 
 
 OPTIMIZERS: dict[str, Callable[[ProximalObjective, int, float], Tensor]] = {
     "gradient_descent": gradient_descent,
+    "line_search": line_search,
     "adam": adam,
     "newton_cg": newton_cg,
 }

@@ -20,7 +20,7 @@ from mamlrl.proximal import OPTIMIZERS
 TASKS, SAMPLES, INPUTS, OUTPUTS = 3, 12, 5, 2
 WEIGHT = 0.5
 NETWORK = MlpPolicy(INPUTS, IsotropicGaussian(OUTPUTS), hidden_sizes=())
-EFFORT = {"gradient_descent": (400, 0.1), "adam": (400, 0.1), "newton_cg": (3, 0.0)}
+EFFORT = {"gradient_descent": (400, 0.1), "line_search": (400, 0.1), "adam": (400, 0.1), "newton_cg": (3, 0.0)}
 
 
 @dataclass(frozen=True)
@@ -142,6 +142,16 @@ def test_a_learned_weight_has_the_closed_forms_derivative(inner, outer, params):
     assert objective.metrics()["proximal/weight"] == pytest.approx(WEIGHT)
 
 
+def test_damping_changes_the_derivative_and_not_the_minimum(inner, outer, params):
+    adapted, computed, _ = adapt(solved(damping=1.5), inner, outer, params)
+    assert relative_error(adapted, inner.minima(params, torch.tensor(WEIGHT))) < 1e-8
+    minima = adapted.clone().requires_grad_()
+    (cotangents,) = torch.autograd.grad(outer.mean_error(minima), minima)
+    eye = torch.eye(INPUTS + 1, dtype=torch.float64)
+    pulled = torch.linalg.solve(eye + inner.hessian / (WEIGHT + 1.5), cotangents.view(TASKS, INPUTS + 1, OUTPUTS))
+    assert relative_error(computed, pulled.sum(dim=0).flatten()) < 1e-8
+
+
 @pytest.mark.parametrize("optimizer", OPTIMIZERS)
 def test_only_the_adapted_parameters_are_minimised_over(optimizer, inner, outer, params):
     minima, gradient, _ = closed_form(inner, outer, params, adapted=slice(-1, None))
@@ -251,6 +261,14 @@ def test_newtons_method_descends_where_the_curvature_is_negative(saddle):
     objective = rule.objective(update.losses, adaptation.initial, update.rule_params, 1.0)
     values = [objective(OPTIMIZERS["newton_cg"](objective, steps, 0.0)) for steps in range(4)]
     assert all((after < before).all() for before, after in pairwise(values))
+
+
+def test_a_line_search_descends_whatever_the_step_size(inner, params):
+    rule = make_estimator(solved(), NETWORK).rule
+    objective = rule.objective(inner.losses, params.expand(TASKS, -1), torch.zeros(0), 1.0)
+    values = [objective(OPTIMIZERS["line_search"](objective, steps, 30.0)) for steps in range(4)]
+    assert all((after < before).all() for before, after in pairwise(values))
+    assert (objective(OPTIMIZERS["gradient_descent"](objective, 1, 30.0)) > values[0]).all()
 
 
 def test_newtons_method_stops_when_there_is_nothing_left_to_do(inner, params, monkeypatch):

@@ -17,13 +17,41 @@ from mamlrl.envs.tasks import Direction, Goal, Motion, Velocity
 
 MODEL_FILE = "ant.xml"
 TORSO = 1  # body
-VIEW = View(distance=5.0, elevation=30.0, height=0.5)
 HEALTHY_HEIGHT = (0.2, 1.0)  # metres
-CONTACT_LIMIT = 1.0  # contact forces are clipped to +- this
+CONTACT_LIMIT = 1.0  # torques and forces are clipped to +- this
 LEGS = [[0, 1], [2, 3], [4, 5], [6, 7]]  # actuators of hip and ankle
 
 
-class RllabAnt(Body):
+class Ant(Body):
+    """What the families have in common: contact forces, their cost, and when an episode ends.
+
+    Attributes:
+        healthy_reward: For every step.
+        contact_cost_weight: Of the sum of squared contact forces.
+    """
+
+    view = View(distance=5.0, elevation=30.0, height=0.5)
+    healthy_reward: float
+    contact_cost_weight = 5e-4
+
+    def look(self, simulator: Simulator) -> None:
+        """Reads the clipped torques and forces of contacts on every body, the world first."""
+        forces = simulator.fields["cfrc_ext"]
+        self.contacts = np.clip(forces.reshape(len(forces), -1), -CONTACT_LIMIT, CONTACT_LIMIT)
+
+    def costs(self, actions: FloatArray) -> FloatArray:
+        """Costs of actions and contacts, shape (num_simulations,)."""
+        contacts = self.contact_cost_weight * np.einsum("ij,ij->i", self.contacts, self.contacts)
+        return self.ctrl_cost_weight * np.square(actions).sum(axis=1) + contacts
+
+    def ended(self, simulator: Simulator) -> NDArray[np.bool_]:
+        """Tells whose torso is too low or too high, shape (num_simulations,)."""
+        low, high = HEALTHY_HEIGHT
+        height = simulator.positions[:, 2]
+        return (height < low) | (height > high)
+
+
+class RllabAnt(Ant):
     """The original code's ant.
 
     One RK4 step of 0.02 s an action; the velocity is that of the whole body's centre of mass. Observation: qpos,
@@ -34,7 +62,8 @@ class RllabAnt(Body):
     substeps = 1
     fields = ("cfrc_ext", "xmat", "subtree_com", "subtree_linvel")
     observation_size = 125
-    view = VIEW
+    ctrl_cost_weight = 0.005
+    healthy_reward = 0.05
 
     def __init__(self) -> None:
         spec = gymnasium_model(MODEL_FILE)
@@ -51,10 +80,6 @@ class RllabAnt(Body):
         """See `Body.sample_states`."""
         positions = self.standing + 0.01 * rng.standard_normal((number, self.model.nq))
         return positions, 0.1 * rng.standard_normal((number, self.model.nv))
-
-    def look(self, simulator: Simulator) -> None:
-        """Reads the contact forces."""
-        self.contacts = contact_forces(simulator)
 
     def observe(self, simulator: Simulator) -> FloatArray:
         """See `Body.observe`."""
@@ -74,14 +99,10 @@ class RllabAnt(Body):
 
     def reward(self, simulator: Simulator, actions: FloatArray) -> FloatArray:
         """See `Body.reward`."""
-        return 0.05 - 0.005 * np.square(actions).sum(axis=1) - contact_cost(self.contacts)
-
-    def ended(self, simulator: Simulator) -> NDArray[np.bool_]:
-        """See `Body.ended`."""
-        return unhealthy(simulator)
+        return self.healthy_reward - self.costs(actions)
 
 
-class GymnasiumAnt(Body):
+class GymnasiumAnt(Ant):
     """Gymnasium's Ant-v5, with the task's reward in place of the forward one.
 
     Five RK4 steps, 0.05 s, an action; the velocity is the torso's displacement over them. Observation: qpos
@@ -93,7 +114,8 @@ class GymnasiumAnt(Body):
     substeps = 5
     fields = ("cfrc_ext", "xpos")
     observation_size = 105
-    view = VIEW
+    ctrl_cost_weight = 0.5
+    healthy_reward = 1.0
 
     def __init__(self) -> None:
         spec = gymnasium_model(MODEL_FILE)
@@ -106,10 +128,6 @@ class GymnasiumAnt(Body):
         positions = self.model.qpos0 + rng.uniform(-0.1, 0.1, (number, self.model.nq))
         return positions, 0.1 * rng.standard_normal((number, self.model.nv))
 
-    def look(self, simulator: Simulator) -> None:
-        """Reads the contact forces."""
-        self.contacts = contact_forces(simulator)
-
     def observe(self, simulator: Simulator) -> FloatArray:
         """See `Body.observe`."""
         return np.concatenate((simulator.positions[:, 2:], simulator.velocities, self.contacts[:, 6:]), axis=1)
@@ -120,35 +138,31 @@ class GymnasiumAnt(Body):
 
     def reward(self, simulator: Simulator, actions: FloatArray) -> FloatArray:
         """See `Body.reward`."""
-        return ~unhealthy(simulator) - 0.5 * np.square(actions).sum(axis=1) - contact_cost(self.contacts)
-
-    def ended(self, simulator: Simulator) -> NDArray[np.bool_]:
-        """See `Body.ended`."""
-        return unhealthy(simulator)
-
-
-def contact_forces(simulator: Simulator) -> FloatArray:
-    """Clipped torques and forces of contacts on every body, the world first, shape (num_simulations, 6 nbody)."""
-    forces = simulator.fields["cfrc_ext"]
-    return np.clip(forces.reshape(len(forces), -1), -CONTACT_LIMIT, CONTACT_LIMIT)
-
-
-def contact_cost(contacts: FloatArray) -> FloatArray:
-    """Cost of contacts, the same in both families, shape (num_simulations,)."""
-    return 5e-4 * np.einsum("ij,ij->i", contacts, contacts)
-
-
-def unhealthy(simulator: Simulator) -> NDArray[np.bool_]:
-    """Tells whose torso is too low or too high, shape (num_simulations,)."""
-    low, high = HEALTHY_HEIGHT
-    height = simulator.positions[:, 2]
-    return (height < low) | (height > high)
+        return self.healthy_reward * ~self.ended(simulator) - self.costs(actions)
 
 
 class AntVectorEnv(LocomotionVectorEnv):
-    """Ants; see `RllabAnt` and `GymnasiumAnt` for the families."""
+    """Ants; see `RllabAnt` and `GymnasiumAnt` for the families.
+
+    Args:
+        num_envs: Number of sub-environments.
+        healthy_reward: Reward for every step; None stands for the family's.
+        contact_cost_weight: Weight of the squared contact forces in the reward; None stands for the family's.
+        **kwargs: See `LocomotionVectorEnv`.
+    """
 
     families = {"rllab": RllabAnt, "gymnasium": GymnasiumAnt}  # noqa: RUF012
+
+    def __init__(
+        self,
+        num_envs: int = 1,
+        *,
+        healthy_reward: float | None = None,
+        contact_cost_weight: float | None = None,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(num_envs, **kwargs)
+        self.body.set_weights(healthy_reward=healthy_reward, contact_cost_weight=contact_cost_weight)
 
 
 class AntVelocityVectorEnv(AntVectorEnv):
@@ -157,7 +171,7 @@ class AntVelocityVectorEnv(AntVectorEnv):
     Args:
         num_envs: Number of sub-environments.
         velocity_range: Goals are uniform on it, in metres a second.
-        **kwargs: See `LocomotionVectorEnv`.
+        **kwargs: See `AntVectorEnv`.
     """
 
     def __init__(
@@ -186,7 +200,7 @@ class AntGoalVectorEnv(AntVectorEnv):
     Args:
         num_envs: Number of sub-environments.
         goal_range: Goals are uniform on [-goal_range, goal_range]^2, in metres.
-        **kwargs: See `LocomotionVectorEnv`.
+        **kwargs: See `AntVectorEnv`.
     """
 
     def __init__(self, num_envs: int = 1, *, goal_range: float = 3.0, **kwargs: Any) -> None:
@@ -199,7 +213,7 @@ class AntParametersVectorEnv(AntVectorEnv):
     Args:
         num_envs: Number of sub-environments.
         max_factor: The four are log-uniform between this multiple of the usual value and its inverse.
-        **kwargs: See `LocomotionVectorEnv`.
+        **kwargs: See `AntVectorEnv`.
     """
 
     def __init__(self, num_envs: int = 1, *, max_factor: float = 2.0, **kwargs: Any) -> None:

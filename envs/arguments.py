@@ -24,6 +24,12 @@ def check_number(name: str, value: Any, above: float) -> None:
         raise ValueError(f"{name} must be a number above {above} and below {LIMIT:g}, got {value}")
 
 
+def check_weight(name: str, value: Any) -> None:
+    """Refuses what is not a number of at least 0 and below `LIMIT`."""
+    if not _is_number(value) or value < 0:
+        raise ValueError(f"{name} must be a number of at least 0 and below {LIMIT:g}, got {value}")
+
+
 def check_range(name: str, bounds: Any) -> tuple[float, float]:
     """Returns (low, high), two numbers between -`LIMIT` and `LIMIT`; refuses what is not in increasing order."""
     values = list(bounds) if isinstance(bounds, Sequence | np.ndarray) else []

@@ -27,6 +27,7 @@ class RllabHalfCheetah(Body):
 
     substeps = 1
     observation_size = 20
+    ctrl_cost_weight = 0.05
 
     def __init__(self) -> None:
         self.model = half_cheetah_model()
@@ -56,7 +57,7 @@ class RllabHalfCheetah(Body):
 
     def reward(self, simulator: Simulator, actions: FloatArray) -> FloatArray:
         """See `Body.reward`."""
-        return -0.05 * np.square(actions).sum(axis=1)
+        return -self.ctrl_cost_weight * np.square(actions).sum(axis=1)
 
 
 class GymnasiumHalfCheetah(Body):
@@ -68,6 +69,7 @@ class GymnasiumHalfCheetah(Body):
 
     substeps = 5
     observation_size = 17
+    ctrl_cost_weight = 0.1
 
     def __init__(self) -> None:
         self.model = half_cheetah_model()
@@ -87,7 +89,7 @@ class GymnasiumHalfCheetah(Body):
 
     def reward(self, simulator: Simulator, actions: FloatArray) -> FloatArray:
         """See `Body.reward`."""
-        return -0.1 * np.square(actions).sum(axis=1)
+        return -self.ctrl_cost_weight * np.square(actions).sum(axis=1)
 
 
 def half_cheetah_model() -> mujoco.MjModel:

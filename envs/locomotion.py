@@ -12,7 +12,7 @@ import numpy as np
 from gymnasium.spaces import Box
 from numpy.typing import NDArray
 
-from mamlrl.envs.arguments import check_choice, check_whole_number
+from mamlrl.envs.arguments import check_choice, check_weight, check_whole_number
 from mamlrl.envs.engine import mujoco
 from mamlrl.envs.rendering import ModelRenderer, View
 from mamlrl.envs.simulator import BatchSimulator, FloatArray, Simulator
@@ -31,6 +31,7 @@ class Body(ABC):
         fields: Derived fields that the methods read from the simulator.
         observation_size: Number of features.
         view: Where pictures are taken from.
+        ctrl_cost_weight: Of |a|^2 in the reward.
     """
 
     model: mujoco.MjModel
@@ -38,6 +39,7 @@ class Body(ABC):
     fields: ClassVar[tuple[str, ...]] = ()
     observation_size: ClassVar[int]
     view: ClassVar[View] = View()
+    ctrl_cost_weight: float
 
     @abstractmethod
     def sample_states(self, rng: np.random.Generator, number: int) -> tuple[FloatArray, FloatArray]:
@@ -72,6 +74,17 @@ class Body(ABC):
         """Returns which bodies may not go on, shape (num_simulations,): here, none."""
         return np.zeros(len(simulator.positions), dtype=np.bool_)
 
+    def set_weights(self, **weights: float | None) -> None:
+        """Replaces weights of the reward, attributes of the body, where they are not None.
+
+        Raises:
+            ValueError: If one is negative or not a number.
+        """
+        for name, weight in weights.items():
+            if weight is not None:
+                check_weight(name, weight)
+                setattr(self, name, weight)
+
 
 class LocomotionVectorEnv(TaskVectorEnv):
     """A body solves tasks of moving.
@@ -84,6 +97,7 @@ class LocomotionVectorEnv(TaskVectorEnv):
         task: What to do.
         family: Whose body it is, a key of `families`.
         horizon: Steps after which an episode is truncated.
+        ctrl_cost_weight: Weight of |a|^2 in the reward; None stands for the family's.
         num_threads: Threads for the physics; 0 stands for one a CPU. Results do not depend on it.
         render_mode: None or `rgb_array`.
 
@@ -102,12 +116,14 @@ class LocomotionVectorEnv(TaskVectorEnv):
         task: Task,
         family: str = "rllab",
         horizon: int = 200,
+        ctrl_cost_weight: float | None = None,
         num_threads: int = 0,
         render_mode: str | None = None,
     ) -> None:
         check_choice("family", family, self.families)
         check_whole_number("num_threads", num_threads, least=0)
         body = self.families[family]()
+        body.set_weights(ctrl_cost_weight=ctrl_cost_weight)
         super().__init__(
             num_envs,
             observation_space=Box(-np.inf, np.inf, (body.observation_size,), np.float64),

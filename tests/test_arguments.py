@@ -1,7 +1,14 @@
 import numpy as np
 import pytest
 
-from mamlrl.envs.arguments import LIMIT, check_choice, check_number, check_range, check_whole_number
+from mamlrl.envs.arguments import (
+    LIMIT,
+    check_choice,
+    check_number,
+    check_range,
+    check_weight,
+    check_whole_number,
+)
 
 NOT_NUMBERS = ["3", None, True, np.nan, np.inf, -np.inf, LIMIT, 10**400, [1.0], {}, 1j]
 
@@ -26,6 +33,17 @@ def test_numbers_pass(value):
 def test_what_is_no_number_in_range_is_refused_by_name(value):
     with pytest.raises(ValueError, match=r"^factor must be a number above 1 and below 1e\+09, got "):
         check_number("factor", value, above=1)
+
+
+@pytest.mark.parametrize("value", [0, 0.0, 2, np.float32(0.5), LIMIT / 2])
+def test_weights_pass(value):
+    check_weight("cost", value)
+
+
+@pytest.mark.parametrize("value", [-1e-9, -2, *NOT_NUMBERS], ids=lambda value: str(value)[:9])
+def test_what_is_no_weight_is_refused_by_name(value):
+    with pytest.raises(ValueError, match=r"^cost must be a number of at least 0 and below 1e\+09, got "):
+        check_weight("cost", value)
 
 
 @pytest.mark.parametrize("bounds", [(0, 2), [-1.5, 3], np.array([0.0, 1.0]), (np.float32(0), np.int64(1))])

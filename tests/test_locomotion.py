@@ -39,14 +39,23 @@ def restart_like(env, index, other):
 
 @pytest.mark.usefixtures("elsewhere")
 @pytest.mark.parametrize(
-    ("env_id", "other_id"),
-    [("mamlrl/HalfCheetahDirection-v0", "HalfCheetah-v5"), ("mamlrl/AntDirection-v0", "Ant-v5")],
+    ("env_id", "other_id", "weights"),
+    [
+        ("mamlrl/HalfCheetahDirection-v0", "HalfCheetah-v5", {}),
+        ("mamlrl/HalfCheetahDirection-v0", "HalfCheetah-v5", {"ctrl_cost_weight": 0.05}),
+        ("mamlrl/AntDirection-v0", "Ant-v5", {}),
+        (
+            "mamlrl/AntDirection-v0",
+            "Ant-v5",
+            {"ctrl_cost_weight": 0.005, "contact_cost_weight": 0.01, "healthy_reward": 0.25},
+        ),
+    ],
 )
-def test_gymnasium_family_equals_gymnasium(env_id, other_id):
+def test_gymnasium_family_equals_gymnasium(env_id, other_id, weights):
     """With the task to run forwards, the reward is v5's own."""
-    env = make(env_id, family="gymnasium", horizon=2 * STEPS)
+    env = make(env_id, family="gymnasium", horizon=2 * STEPS, **weights)
     env.set_tasks(np.ones((1, 1)))
-    others = [gymnasium.make(other_id).unwrapped for _ in range(SEEDS)]
+    others = [gymnasium.make(other_id, **weights).unwrapped for _ in range(SEEDS)]
     observations, _ = env.reset(seed=0)
     for index, other in enumerate(others):
         restart_like(env, index, other)

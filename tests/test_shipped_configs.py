@@ -102,7 +102,7 @@ def test_settings_are_those_of_the_family(name):
     if family == "rllab":
         assert (config.policy.hidden_sizes, config.policy.activation) == ((100, 100), "tanh")  # relu in the paper
         assert (config.env.kwargs["horizon"], config.iterations) == (200, 500)
-        assert scale == (1 / 4 if body == "Ant" else 1)  # 1 in the paper
+        assert scale == {"Ant": 0.25, "HalfCheetah": 0.4 if task == "Velocity" else 1}[body]  # 1 in the paper
         assert config.sampling.episodes_per_task == (40 if body == "Ant" and directions else 20)
         assert (config.adaptation.steps, config.adaptation.step_size) == (1, 0.1)
     else:

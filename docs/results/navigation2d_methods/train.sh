@@ -11,8 +11,8 @@ options() {
     maml) ;;
     first_order) echo --adaptation.estimator first_order ;;
     imaml)
-        echo --adaptation.estimator imaml --adaptation.loss likelihood_ratio --adaptation.gradient_steps 5 \
-            --adaptation.step_size 0.2 --adaptation.proximal.optimizer line_search --adaptation.proximal.weight 2 \
+        echo --adaptation.estimator imaml --adaptation.loss likelihood_ratio --adaptation.gradient_steps 4 \
+            --adaptation.step_size 0.1 --adaptation.proximal.optimizer line_search --adaptation.proximal.weight 5 \
             --adaptation.proximal.damping 5 --adaptation.proximal.cg_iterations 5 --adaptation.proximal.cg_tolerance 1e-6
         ;;
     meta_sgd) echo --adaptation.learned_step_size per_parameter ;;

@@ -42,12 +42,14 @@ def fit_values(features: Tensor, returns: Tensor, mask: Tensor, ridge: float = 1
     identity = torch.eye(gram.shape[-1], dtype=gram.dtype, device=gram.device)
     penalty = gram.new_full((len(gram), 1, 1), ridge)
     for _ in range(MAX_RIDGE_INCREASES + 1):
-        weights, _ = torch.linalg.solve_ex(gram + penalty * identity, moment)
-        finite = weights.isfinite().all(dim=1, keepdim=True)
+        factor, failed = torch.linalg.cholesky_ex(gram + penalty * identity)
+        weights = torch.cholesky_solve(moment, factor)
+        finite = weights.isfinite().all(dim=1, keepdim=True) & (failed == 0)[:, None, None]
         if bool(finite.all()):
             break
         penalty = torch.where(finite, penalty, 10 * penalty)
-    return (design @ weights.nan_to_num(0.0, 0.0, 0.0)).view_as(mask)
+    weights = torch.where(finite, weights, 0.0)
+    return (design @ weights).view_as(mask)
 
 
 def explained_variance(values: Tensor, returns: Tensor, mask: Tensor) -> Tensor:

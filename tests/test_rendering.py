@@ -245,9 +245,8 @@ for _ in range(2):
 """
     environment = {name: value for name, value in os.environ.items() if name not in ("DISPLAY", "WAYLAND_DISPLAY")}
     environment["MUJOCO_GL"] = "glfw"
-    result = subprocess.run(
-        [sys.executable, "-c", program], env=environment, capture_output=True, text=True, check=True
-    )
+    command = [sys.executable, "-P", "-c", program]  # -P: the installed package, not the sources in this folder
+    result = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)
     assert result.stderr == ""
     lines = result.stdout.splitlines()
     assert len(lines) == 2

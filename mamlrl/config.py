@@ -127,7 +127,7 @@ class ProximalConfig:
         cg_iterations: Most iterations of conjugate gradient in a product with the inverse curvature.
         cg_tolerance: Squared norm of the residual, relative to the right-hand side's, at which it stops.
         damping: Added to the weight where the solution is differentiated, not where it is sought: with more of
-            it, the system stays definite in spite of some negative curvature. The authors' code has 10.
+            it, the system stays definite in spite of some negative curvature.
     """
 
     weight: NonNegativeFinite = 0.0

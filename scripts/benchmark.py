@@ -7,13 +7,13 @@ import sys
 from collections.abc import Sequence
 from statistics import median
 from time import perf_counter
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
 
 from mamlrl.config import PositiveInt
 from mamlrl.config_files import build_config, config_parser, parse
-from mamlrl.envs.locomotion import LocomotionVectorEnv
 from mamlrl.experiments import make_learner
 from mamlrl.learner import MetaLearner
 from mamlrl.rollouts import Rollouts, Sampler
@@ -21,6 +21,9 @@ from mamlrl.scripts.main import run_program
 from mamlrl.scripts.supervised_benchmark import print_supervised
 from mamlrl.supervised import SupervisedLearner
 from mamlrl.timing import PhaseTimer, seconds_of
+
+if TYPE_CHECKING:  # a benchmark without physics does not need MuJoCo
+    from mamlrl.envs.simulator import Simulator
 
 INNER_PHASES = ("seconds/sampling", "seconds/advantages", "seconds/adaptation")
 
@@ -66,6 +69,7 @@ def _print_phases(learner: MetaLearner, repeats: int) -> float:
 def _print_sampling(learner: MetaLearner, repeats: int) -> None:
     """Sampling by adapted policies against the bare physics of the same episodes, where there is any."""
     config, env = learner.config, learner.env
+    simulator: Simulator | None = getattr(env, "simulator", None)
     sampler = Sampler(env, learner.policy, config.meta_batch_size, config.sampling, learner.device)
     params = learner.collect(PhaseTimer(learner.device)).adaptation.params
     sampled, physics = [], []
@@ -73,9 +77,9 @@ def _print_sampling(learner: MetaLearner, repeats: int) -> None:
         start = perf_counter()
         rollouts = sampler.sample(params, np.random.default_rng(seed), learner.generator)
         sampled.append(rollouts.transitions / (perf_counter() - start))
-        if isinstance(env, LocomotionVectorEnv) and config.sampling.unit == "episodes":
+        if simulator is not None and config.sampling.unit == "episodes":
             env.reset(seed=int(np.random.default_rng(seed).integers(2**31)))  # as the sampler did
-            physics.append(rollouts.transitions / _seconds_of_physics(env, sampler, rollouts))
+            physics.append(rollouts.transitions / _seconds_of_physics(simulator, sampler, rollouts))
     print(f"{'sampling, environment steps':<34}{median(sampled):9.0f} / s")
     if physics:
         print(f"{'bare physics, environment steps':<34}{median(physics):9.0f} / s")
@@ -83,14 +87,14 @@ def _print_sampling(learner: MetaLearner, repeats: int) -> None:
         print(f"{'sampling / bare physics':<34}{ratio:9.2f}")
 
 
-def _seconds_of_physics(env: LocomotionVectorEnv, sampler: Sampler, rollouts: Rollouts) -> float:
+def _seconds_of_physics(simulator: Simulator, sampler: Sampler, rollouts: Rollouts) -> float:
     """Seconds that the simulator takes for episodes whose controls are given, from initial states."""
     steps = range(rollouts.mask.shape[2])
-    controls = [np.clip(sampler.to_env(rollouts.actions[:, :, step]), -1.0, 1.0) for step in steps]
+    controls = [sampler.to_env(rollouts.actions[:, :, step]) for step in steps]
     running = [rollouts.mask[:, :, step].flatten().bool().numpy() for step in steps]
     start = perf_counter()
     for inputs in zip(controls, running, strict=True):
-        env.simulator.advance(*inputs)
+        simulator.advance(*inputs)
     return perf_counter() - start
 
 

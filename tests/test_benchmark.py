@@ -92,7 +92,7 @@ def test_bare_physics_are_those_of_the_sampled_episodes():
     rollouts = sampler.sample(learner.params, np.random.default_rng(3), learner.generator)
     reached = env.simulator.positions.copy()
     env.reset(seed=int(np.random.default_rng(3).integers(2**31)))
-    mamlrl.scripts.benchmark._seconds_of_physics(env, sampler, rollouts)
+    mamlrl.scripts.benchmark._seconds_of_physics(env.simulator, sampler, rollouts)
     np.testing.assert_array_equal(env.simulator.positions, reached)
 
 

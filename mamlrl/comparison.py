@@ -18,7 +18,7 @@ from mamlrl.errors import UserError
 from mamlrl.memory import peak_memory
 from mamlrl.problems import NEWTON_STEPS, Problem
 from mamlrl.step_sizes import adapted_mask
-from mamlrl.timing import PhaseTimer
+from mamlrl.timing import seconds_of
 
 SOLVED = 1e-24  # squared relative residual at which conjugate gradient has nothing left to do in float64
 MAX_GRADIENT = 1e-2  # of the inner objective at its minimum, relative to the start
@@ -128,15 +128,14 @@ def compare(
     estimator: Any = setting.estimator  # one of the names that the type of the field lists
     chosen = replace(config, estimator=estimator, gradient_steps=setting.gradient_steps, proximal=proximal)
     device = reference.gradient.device
-    gradient = problem.meta_objective(chosen).gradient()
+
+    def compute() -> Tensor:
+        return problem.meta_objective(chosen).gradient()
+
+    gradient = compute()
     error = (gradient - reference.gradient).norm() / reference.gradient.norm()
-    memory = peak_memory(lambda: problem.meta_objective(chosen).gradient(), device)
-    seconds = []
-    for _ in range(repeats):
-        timer = PhaseTimer(device)
-        with timer.phase("gradient"):
-            problem.meta_objective(chosen).gradient()
-        seconds.append(timer.seconds["gradient"])
+    memory = peak_memory(compute, device)
+    seconds = [seconds_of(compute, device) for _ in range(repeats)]
     return Measurement(
         **vars(setting),
         relative_error=float(error),

@@ -36,8 +36,7 @@ class SupervisedEvaluation(Evaluation):
 
     def params(self, step: int) -> Tensor:
         """Parameters of every task after some steps, shape (task, P)."""
-        updates = self.adaptation.updates
-        return updates[step - 1].params if step else self.adaptation.initial
+        return self.adaptation.trajectory[step]
 
     def protocol(self, config: Config) -> dict[str, Any]:
         """See `Evaluation.protocol`."""

@@ -52,7 +52,7 @@ class SupervisedInnerLoop:
         """
         losses = self.losses(query)
         rows = []
-        for params in (adaptation.initial, *(update.params for update in adaptation.updates)):
+        for params in adaptation.trajectory:
             outputs = task_outputs(self.network, params, query)
             rows.append({**tasks.measure(outputs, query.targets), "loss": losses.output_loss(outputs, query)})
         return {name: np.stack([row[name].double().cpu().numpy() for row in rows]) for name in rows[0]}

@@ -156,7 +156,6 @@ class LocomotionVectorEnv(TaskVectorEnv):
 
     def _advance(self, actions: NDArray[Any], running: NDArray[np.bool_]) -> tuple[FloatArray, NDArray[np.bool_]]:
         simulator, body = self.simulator, self.body
-        actions = np.clip(actions, -1.0, 1.0)
         diverged = simulator.step(actions, running)
         self.diverged |= diverged
         with np.errstate(invalid="ignore", over="ignore"):  # diverged simulations, whose values are not used

@@ -68,7 +68,7 @@ class Navigation2DVectorEnv(TaskVectorEnv):
     def _advance(
         self, actions: NDArray[Any], running: NDArray[np.bool_]
     ) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
-        self._positions[running] += np.clip(actions[running], -MAX_STEP, MAX_STEP)
+        self._positions[running] += actions[running]
         if self.render_mode is not None:
             self._paths[self._elapsed[running] + 1, running] = self._positions[running]
         offsets = self._positions - self.tasks

@@ -104,7 +104,7 @@ class TaskVectorEnv(VectorEnv[Any, Any, Any], ABC):
         """Steps the running sub-environments; the values returned for the others are ignored.
 
         Args:
-            actions: Batch of actions, shape (num_envs, *single_action_space.shape).
+            actions: Batch of actions within the action space, shape (num_envs, *single_action_space.shape).
             running: Which episodes have not ended, shape (num_envs,).
 
         Returns:
@@ -190,6 +190,8 @@ class TaskVectorEnv(VectorEnv[Any, Any, Any], ABC):
         actions = np.asarray(actions)
         if actions.shape != self.action_space.shape:
             raise ValueError(f"actions must have shape {self.action_space.shape}, got {actions.shape}")
+        if isinstance(self.single_action_space, Box):
+            actions = np.clip(actions, self.single_action_space.low, self.single_action_space.high)
         running = ~self._terminated & (self._elapsed < self.horizon)
         rewards, terminated = self._advance(actions, running)
         self._elapsed += running

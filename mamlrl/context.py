@@ -49,6 +49,10 @@ class ContextPolicy(Network):
         """See `Network.__call__`."""
         return self.without(self.absorb(params), observations)
 
+    def bind(self, params: Tensor) -> Callable[[Tensor], Tensor]:
+        """See `Network.bind`."""
+        return self.without.bind(self.absorb(params))
+
     def linearize(self, params: Tensor, observations: Tensor) -> Linearization:
         """See `Network.linearize`."""
         return _ContextLinearization(self, params, observations)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable
+from functools import partial
 from math import prod
 from typing import ClassVar
 
@@ -80,6 +81,10 @@ class Network(ABC):
             Outputs, shape (..., distribution.output_size).
         """
 
+    def bind(self, params: Tensor) -> Callable[[Tensor], Tensor]:
+        """Returns the network at fixed parameters, for many evaluations."""
+        return partial(self, params)
+
     @abstractmethod
     def linearize(self, params: Tensor, observations: Tensor) -> Linearization:
         """Evaluates the network for products with its derivatives.
@@ -101,6 +106,8 @@ class Network(ABC):
 
     def unflatten(self, params: Tensor) -> dict[str, Tensor]:
         """Returns named views of a parameter vector, shape (..., P), with its leading axes kept."""
-        pieces = params.split([prod(shape) for shape in self.shapes.values()], dim=-1)
-        named = zip(self.shapes.items(), pieces, strict=True)
-        return {name: piece.unflatten(-1, shape) for (name, shape), piece in named}
+        shapes = self.shapes
+        pieces = params.split([prod(shape) for shape in shapes.values()], dim=-1)
+        axes = params.shape[:-1]
+        named = zip(shapes.items(), pieces, strict=True)
+        return {name: piece.view(*axes, *shape) for (name, shape), piece in named}

@@ -8,6 +8,7 @@ from typing import Any
 
 import torch
 from torch import Tensor
+from torch.optim.adam import adam
 
 from mamlrl.config import AdamConfig, Config, PrompConfig, TrustRegionConfig
 from mamlrl.distributions import Distribution
@@ -94,23 +95,41 @@ class Adam(GradientOptimizer):
     """
 
     def __init__(self, config: AdamConfig) -> None:
-        self._params = torch.zeros(0, requires_grad=True)
-        self._adam = torch.optim.Adam([self._params], lr=config.learning_rate, fused=True)
+        self._learning_rate = config.learning_rate
+        self._state: dict[str, Tensor] = {}
 
     def descend(self, params: Tensor, gradient: Tensor) -> Tensor:
         """See `GradientOptimizer.descend`."""
-        self._params.data, self._params.grad = params.clone(), gradient
-        self._adam.step()
-        return self._params.detach().clone()
+        if not self._state:
+            count = torch.zeros((), device=params.device)
+            moments = {name: torch.zeros_like(params) for name in ("exp_avg", "exp_avg_sq")}
+            self._state = {"step": count, **moments}
+        params = params.clone()
+        adam(  # the function has a third of the optimizer object's overhead
+            [params],
+            [gradient],
+            [self._state["exp_avg"]],
+            [self._state["exp_avg_sq"]],
+            [],
+            [self._state["step"]],
+            fused=True,
+            amsgrad=False,
+            beta1=0.9,
+            beta2=0.999,
+            lr=self._learning_rate,
+            weight_decay=0.0,
+            eps=1e-8,
+            maximize=False,
+        )
+        return params
 
     def state_dict(self) -> dict[str, Any]:
         """Returns a copy of Adam's moments."""
-        return {name: value.to("cpu", copy=True) for name, value in self._adam.state.get(self._params, {}).items()}
+        return {name: value.to("cpu", copy=True) for name, value in self._state.items()}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Restores Adam's moments."""
-        if state:
-            self._adam.state[self._params] = dict(state)
+        self._state = dict(state)
 
 
 class Promp(OuterOptimizer):

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
 from itertools import pairwise
 from math import log
 from typing import Any, Literal
@@ -44,7 +46,7 @@ class MlpPolicy(Network):
     initial_std: float = 1.0
     min_std: float = 1e-6
 
-    @property
+    @cached_property
     def shapes(self) -> dict[str, tuple[int, ...]]:
         """Name and shape of every parameter tensor, in the order of the flat vector."""
         head = self.distribution.head_size
@@ -85,15 +87,24 @@ class MlpPolicy(Network):
         Returns:
             Outputs of the action distribution, shape (..., distribution.output_size).
         """
-        layers, log_std = self.split(params)
-        hidden = observations.reshape(*params.shape[:-1], -1, self.observation_size)
+        return self.bind(params)(observations)
+
+    def bind(self, params: Tensor) -> Callable[[Tensor], Tensor]:
+        """See `Network.bind`."""
+        (*layers, (head_weight, head_bias)), log_std = self.split(params)
+        head_weight, head_bias = head_weight.mT, head_bias.mT
+        log_std = self.floor(log_std)
         affine = torch.addmm if params.dim() == 1 else torch.baddbmm
-        for weight, bias in layers[:-1]:
-            hidden = self.activate(affine(bias, hidden, weight))
-        weight, bias = layers[-1]
-        head = affine(bias.mT, weight.mT, hidden.mT).mT  # transposed: faster, since it has few columns
-        outputs = self.join(head, self.floor(log_std))
-        return outputs.reshape(*observations.shape[:-1], self.distribution.output_size)
+
+        def evaluate(observations: Tensor) -> Tensor:
+            hidden = observations.reshape(*params.shape[:-1], -1, self.observation_size)
+            for weight, bias in layers:
+                hidden = self.activate(affine(bias, hidden, weight))
+            head = affine(head_bias, head_weight, hidden.mT).mT  # transposed: faster, since it has few columns
+            outputs = self.join(head, log_std)
+            return outputs.reshape(*observations.shape[:-1], self.distribution.output_size)
+
+        return evaluate
 
     def linearize(self, params: Tensor, observations: Tensor) -> MlpLinearization:
         """Evaluates the network for products with its derivatives.

@@ -80,9 +80,11 @@ class Sampler:
         self.device = device
         self.diverged = 0
         self._watch = watch or (lambda rewards, running: None)
-        self._action_space = env.single_action_space
-        bounded = isinstance(self._action_space, Box) and self._action_space.is_bounded()
-        self._rescales = config.rescale_actions and bounded
+        space = env.single_action_space
+        self._rescaling: tuple[Any, Any] | None = None
+        if config.rescale_actions and isinstance(space, Box) and space.is_bounded():
+            half_range = (space.high.astype(np.float64) - space.low) / 2
+            self._rescaling = half_range / config.action_bound, space.low + half_range
 
     def sample(self, params: Tensor, rng: np.random.Generator, generator: torch.Generator) -> Rollouts:
         """Collects episodes of every task.
@@ -114,15 +116,17 @@ class Sampler:
         observation, _ = env.reset(seed=int(rng.integers(2**31)))
         running = np.ones(env.num_envs, dtype=np.bool_)
         self._watch(np.zeros(env.num_envs), running)
-        record = _Record(env.horizon)
+        act = self.policy.bind(params)
+        record = _Record(env.horizon, self.device)
         while running.any():
             observation[~running] = 0.0
-            observations = self._by_task(observation, params.dtype)
-            outputs = self.policy(params, observations)
-            actions = self.policy.distribution.sample(outputs, generator)
+            observations = record.put("observations", self._by_task(observation), params.dtype)
+            outputs = record.put("outputs", act(observations))
+            actions = record.put("actions", self.policy.distribution.sample(outputs, generator))
             observation, rewards, terminated, truncated, _ = env.step(self.to_env(actions))
-            scalars = (self._by_task(array, torch.float64) for array in (rewards, running))
-            record.append(observations, actions, *scalars, outputs)
+            record.put("rewards", self._by_task(rewards), torch.float64)
+            record.put("mask", self._by_task(running), torch.float64)
+            record.end_step()
             running = running & ~(terminated | truncated)
             self._watch(rewards, running)
         self.diverged += int(env.diverged.sum())
@@ -131,20 +135,14 @@ class Sampler:
         self._check_finite("reward", rollouts.rewards[..., None], rollouts.mask)
         return rollouts
 
-    def _by_task(self, array: NDArray[Any], dtype: torch.dtype) -> Tensor:
-        """Turns what the environment returned into a tensor, shape (task, episode, ...)."""
-        return torch.as_tensor(array, dtype=dtype, device=self.device).unflatten(0, self.axes)
+    def _by_task(self, array: NDArray[Any]) -> Tensor:
+        """Views what the environment returned as a tensor, shape (task, episode, ...)."""
+        return torch.as_tensor(array).unflatten(0, self.axes)
 
     def to_env(self, actions: Tensor) -> NDArray[Any]:
         """Turns actions of the policy, shape (task, episode, ...), into the environment's, (num_envs, ...)."""
         array: NDArray[Any] = actions.flatten(0, 1).cpu().numpy()
-        if not isinstance(self._action_space, Box):
-            return array
-        low, high = self._action_space.low, self._action_space.high
-        if self._rescales:
-            unit = array.astype(np.float64) / self.config.action_bound
-            array = low + (unit + 1) / 2 * (high - low)
-        return np.clip(array, low, high)
+        return array if self._rescaling is None else array * self._rescaling[0] + self._rescaling[1]
 
     def _check_finite(self, what: str, values: Tensor, mask: Tensor) -> None:
         """Raises for the first number that is not finite; `values` has shape (task, episode, time, D)."""
@@ -161,28 +159,42 @@ class Sampler:
 
 
 class _Record:
-    """Memory for the steps of episodes, allocated once.
+    """Memory for the steps of episodes, allocated once, one step after the other.
 
     Args:
         horizon: Most steps.
+        device: Where the memory is.
     """
 
-    def __init__(self, horizon: int) -> None:
+    def __init__(self, horizon: int, device: torch.device) -> None:
         self._horizon = horizon
+        self._device = device
         self._length = 0
-        self._arrays: list[Tensor] = []
+        self._arrays: dict[str, Tensor] = {}
 
-    def append(self, *step: Tensor) -> None:
-        """Adds what `Rollouts` holds of one step, in the order of its attributes, each (task, episode, ...)."""
-        if not self._arrays:
-            self._arrays = [part.new_zeros(*part.shape[:2], self._horizon, *part.shape[2:]) for part in step]
-        for array, part in zip(self._arrays, step, strict=True):
-            array[:, :, self._length] = part
+    def put(self, name: str, values: Tensor, dtype: torch.dtype | None = None) -> Tensor:
+        """Writes what an attribute of `Rollouts` holds of the current step.
+
+        Args:
+            name: Of the attribute.
+            values: Shape (task, episode, ...).
+            dtype: To keep them as; None stands for theirs.
+
+        Returns:
+            The values as they are kept.
+        """
+        if name not in self._arrays:
+            shape = (self._horizon, *values.shape)
+            self._arrays[name] = torch.empty(shape, dtype=dtype or values.dtype, device=self._device)
+        return self._arrays[name][self._length].copy_(values)
+
+    def end_step(self) -> None:
+        """Goes on to the next step."""
         self._length += 1
 
     def rollouts(self) -> Rollouts:
-        """Returns the steps added so far."""
-        return Rollouts(*(array[:, :, : self._length] for array in self._arrays))
+        """Returns the steps so far."""
+        return Rollouts(**{name: array[: self._length].movedim(0, 2) for name, array in self._arrays.items()})
 
 
 @contextmanager

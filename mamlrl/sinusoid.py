@@ -45,5 +45,5 @@ class Sinusoid(SupervisedTasks):
 
 def _batch(inputs: NDArray[np.float64], targets: NDArray[np.float64]) -> LabelledBatch:
     """Pairs of numbers, each of shape (task, sample), all of equal weight."""
-    x, y = (torch.from_numpy(values.astype(np.float32))[..., None] for values in (inputs, targets))
+    x, y = (torch.from_numpy(values[..., None].astype(np.float32)) for values in (inputs, targets))
     return LabelledBatch(observations=x, weights=torch.full(x.shape[:2], 1 / x.shape[1]), targets=y)

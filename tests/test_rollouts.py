@@ -65,8 +65,8 @@ class ScriptedPolicy:
         self.actions = actions
         self.distribution = self
 
-    def __call__(self, params, observations):
-        return observations
+    def bind(self, params):
+        return lambda observations: observations
 
     def sample(self, outputs, generator):
         return self.actions

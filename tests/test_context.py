@@ -50,6 +50,7 @@ def of_each_task(function, *arguments):
 def test_outputs_are_those_with_the_context_appended(policy, params, observations):
     expected = of_each_task(lambda p, x: plain(policy, p, x), params, observations)
     torch.testing.assert_close(policy(params, observations), expected)
+    torch.testing.assert_close(policy.bind(params)(observations), expected)
     torch.testing.assert_close(policy.linearize(params, observations).outputs, expected)
     torch.testing.assert_close(policy(params[0], observations[0]), expected[0])
 

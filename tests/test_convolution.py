@@ -60,6 +60,11 @@ def torch_module(network, params):
     return module
 
 
+def test_a_bound_network_is_the_network_at_these_parameters(network):
+    params, images = make_params(network, TASKS), make_losses(network).batch.observations
+    torch.testing.assert_close(network.bind(params)(images), network(params, images))
+
+
 def test_it_is_pytorchs_layers_composed(network):
     params = make_params(network, TASKS)
     losses = make_losses(network)

@@ -96,18 +96,21 @@ def test_settings_are_those_of_the_family(name):
     scale = config.policy.initial_std / config.sampling.action_bound
     assert config.meta_batch_size == 40
     # not the papers', but what learns
-    assert (config.advantages.gae_lambda, config.adaptation.loss) == (0.95, "likelihood_ratio")
+    gae_lambda = 0.98 if name == "half_cheetah_velocity" else 0.95
+    assert (config.advantages.gae_lambda, config.adaptation.loss) == (gae_lambda, "likelihood_ratio")
     assert (config.trust_region.max_kl, config.trust_region.cg_iterations) == (0.05, 4)
     assert config.evaluation.episodes_per_task == config.sampling.episodes_per_task
     if family == "rllab":
         assert (config.policy.hidden_sizes, config.policy.activation) == ((100, 100), "tanh")  # relu in the paper
         assert (config.env.kwargs["horizon"], config.iterations) == (200, 500)
-        assert scale == {"Ant": 0.25, "HalfCheetah": 0.4 if task == "Velocity" else 1}[body]  # 1 in the paper
+        assert scale == {"Ant": 0.25, "HalfCheetah": 0.2 if task == "Velocity" else 1}[body]  # 1 in the paper
         assert config.sampling.episodes_per_task == (40 if body == "Ant" and directions else 20)
         assert (config.adaptation.steps, config.adaptation.step_size) == (1, 0.1)
     else:
         assert (config.policy.hidden_sizes, config.policy.activation) == ((64, 64), "tanh")
-        assert (config.env.kwargs["horizon"], config.iterations, scale) == (100 if directions else 200, 1000, 0.1)
+        learns = (body, task) == ("Ant", "Direction")  # not the paper's, but what has been trained
+        assert config.env.kwargs["horizon"] == (100 if directions and not learns else 200)
+        assert (config.iterations, scale) == (1000, 0.25 if learns else 0.1)
         assert config.sampling.episodes_per_task == 20
         assert config.adaptation.steps == (2 if task == "Goal" else 1)
         assert config.adaptation.step_size == (0.05 if task == "Parameters" else 0.1)

@@ -39,8 +39,8 @@ class Learner(ABC):
         self.rng = np.random.default_rng(config.seed)
         self.generator = torch.Generator(device).manual_seed(config.seed)
         self.estimator = make_estimator(config.adaptation, network)
-        self.optimizer = make_outer_optimizer(config, network.distribution)
         self.params = self.estimator.init(network.init(self.generator))
+        self.optimizer = make_outer_optimizer(config, network.distribution, self.params)
         if config.outer_optimizer == "trust_region":
             key = "trust_region.cg_iterations"
             warn_of_surplus_iterations(key, config.trust_region.cg_iterations, len(self.params))

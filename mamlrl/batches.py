@@ -36,7 +36,9 @@ class Samples:
         return type(self)(**{f.name: getattr(self, f.name)[block] for f in fields(self)})
 
     def to(self, device: torch.device) -> Self:
-        """Returns the samples on a device."""
+        """Returns the samples on a device: themselves if they are there."""
+        if self.weights.device == device:
+            return self
         return type(self)(**{f.name: getattr(self, f.name).to(device) for f in fields(self)})
 
     def subsample(self, fraction: float) -> Self:

@@ -92,27 +92,27 @@ class Adam(GradientOptimizer):
 
     Args:
         config: The learning rate.
+        params: Meta-parameters; its moments are of their shape, type and device.
     """
 
-    def __init__(self, config: AdamConfig) -> None:
+    def __init__(self, config: AdamConfig, params: Tensor) -> None:
         self._learning_rate = config.learning_rate
-        self._state: dict[str, Tensor] = {}
+        self._state = {
+            "step": torch.zeros((), device=params.device),
+            "exp_avg": torch.zeros_like(params),
+            "exp_avg_sq": torch.zeros_like(params),
+        }
 
     def descend(self, params: Tensor, gradient: Tensor) -> Tensor:
         """See `GradientOptimizer.descend`."""
-        if not self._state:
-            count = torch.zeros((), device=params.device)
-            moments = {name: torch.zeros_like(params) for name in ("exp_avg", "exp_avg_sq")}
-            self._state = {"step": count, **moments}
         params = params.clone()
-        adam(  # the function has a third of the optimizer object's overhead
+        adam(  # a function, unlike PyTorch's optimizers, can be compiled together with what the gradient takes
             [params],
             [gradient],
             [self._state["exp_avg"]],
             [self._state["exp_avg_sq"]],
             [],
             [self._state["step"]],
-            fused=True,
             amsgrad=False,
             beta1=0.9,
             beta2=0.999,
@@ -129,7 +129,7 @@ class Adam(GradientOptimizer):
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Restores Adam's moments."""
-        self._state = dict(state)
+        self._state = {name: state[name] for name in self._state}
 
 
 class Promp(OuterOptimizer):
@@ -142,11 +142,12 @@ class Promp(OuterOptimizer):
         config: Epochs, clipping and the weight.
         adam: The learning rate.
         distribution: Of the actions.
+        params: Meta-parameters.
     """
 
-    def __init__(self, config: PrompConfig, adam: AdamConfig, distribution: Distribution) -> None:
+    def __init__(self, config: PrompConfig, adam: AdamConfig, distribution: Distribution, params: Tensor) -> None:
         self._config = config
-        self._adam = Adam(adam)
+        self._adam = Adam(adam, params)
         self._loss = clipped_surrogate(distribution, config.clip)
 
     def step(self, params: Tensor, objective: MetaObjective, timer: PhaseTimer) -> tuple[Tensor, Metrics]:
@@ -179,13 +180,19 @@ class Promp(OuterOptimizer):
         self._adam.load_state_dict(state)
 
 
-OUTER_OPTIMIZERS: dict[str, Callable[[Config, Distribution], OuterOptimizer]] = {
-    "trust_region": lambda config, distribution: TrustRegion(config.trust_region),
-    "adam": lambda config, distribution: Adam(config.adam),
-    "promp": lambda config, distribution: Promp(config.promp, config.adam, distribution),
+OUTER_OPTIMIZERS: dict[str, Callable[[Config, Distribution, Tensor], OuterOptimizer]] = {
+    "trust_region": lambda config, distribution, params: TrustRegion(config.trust_region),
+    "adam": lambda config, distribution, params: Adam(config.adam, params),
+    "promp": lambda config, distribution, params: Promp(config.promp, config.adam, distribution, params),
 }
 
 
-def make_outer_optimizer(config: Config, distribution: Distribution) -> OuterOptimizer:
-    """Builds the outer optimizer that a config names, for networks with outputs of a distribution."""
-    return OUTER_OPTIMIZERS[config.outer_optimizer](config, distribution)
+def make_outer_optimizer(config: Config, distribution: Distribution, params: Tensor) -> OuterOptimizer:
+    """Builds the outer optimizer that a config names.
+
+    Args:
+        config: The experiment.
+        distribution: What the network's outputs parametrise.
+        params: Meta-parameters, shape (P + R,).
+    """
+    return OUTER_OPTIMIZERS[config.outer_optimizer](config, distribution, params)

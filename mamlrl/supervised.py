@@ -14,12 +14,11 @@ from torch import Tensor
 from mamlrl.base_learner import Learner
 from mamlrl.config import Config
 from mamlrl.datasets import make_supervised_tasks
-from mamlrl.distributions import Distribution
 from mamlrl.environments import make_device
 from mamlrl.errors import NonFiniteError, UserError
 from mamlrl.gradient_descent import GradientDescent
 from mamlrl.metrics import Metrics
-from mamlrl.outer_optimizers import OUTER_OPTIMIZERS, GradientOptimizer, OuterOptimizer
+from mamlrl.outer_optimizers import OUTER_OPTIMIZERS, GradientOptimizer
 from mamlrl.supervised_inner_loop import SupervisedInnerLoop
 from mamlrl.supervised_tasks import Examples
 from mamlrl.timing import PhaseTimer
@@ -49,9 +48,9 @@ class SupervisedLearner(Learner):
         self.network = self.tasks.make_network(config.policy)
         super().__init__(config, self.network, device)
         self.inner_loop = SupervisedInnerLoop(self.network, self.estimator)
-        self._descend = _gradient_optimizer(self.optimizer, config, self.network.distribution).descend
+        self._optimizer = _gradient_optimizer(self)
         self._validation = self._sample(np.random.default_rng(VALIDATION_SEED), config.data.validation_tasks)
-        self._meta_gradient = _compiled(self) if config.compile else self.meta_gradient
+        self._step = _compiled(self) if config.compile else self.step
         self.seconds: dict[str, float] = {}
 
     def sample(self) -> Examples:
@@ -62,20 +61,19 @@ class SupervisedLearner(Learner):
         data = self.config.data
         return self.tasks.sample(rng, num_tasks, data.shots, data.queries).to(self.device)
 
-    def meta_gradient(self, params: Tensor, examples: Examples) -> Tensor:
-        """The gradient of the mean loss after adaptation in the meta-parameters, shape (P + R,)."""
+    def step(self, params: Tensor, examples: Examples) -> Tensor:
+        """Takes a step from meta-parameters, shape (P + R,), down the mean loss after adaptation."""
         adaptation = self.inner_loop.adapt(params, examples.support)
-        return self.inner_loop.objective(adaptation, examples.query).gradient()
+        gradient = self.inner_loop.objective(adaptation, examples.query).gradient()
+        return self._optimizer.descend(params, gradient)
 
     def advance(self) -> None:
         """Runs one meta-iteration."""
         timer = PhaseTimer(self.device)
         with timer.phase("sampling"):
             examples = self.sample()
-        with timer.phase("gradient"):
-            gradient = self._meta_gradient(self.params, examples)
-        with timer.phase("update"):
-            self.params = self._descend(self.params, gradient)
+        with timer.phase("step"):
+            self.params = self._step(self.params, examples)
         self.iteration += 1
         self.seconds = timer.seconds
 
@@ -111,13 +109,12 @@ class SupervisedLearner(Learner):
         return self.state_dict()
 
 
-def _gradient_optimizer(
-    optimizer: OuterOptimizer, config: Config, distribution: Distribution
-) -> GradientOptimizer:
-    """Returns the optimizer if it serves networks that are no policies."""
-    if isinstance(optimizer, GradientOptimizer):
-        return optimizer
-    built = {name: make(config, distribution) for name, make in OUTER_OPTIMIZERS.items()}
+def _gradient_optimizer(learner: SupervisedLearner) -> GradientOptimizer:
+    """Returns the learner's optimizer if it serves networks that are no policies."""
+    if isinstance(learner.optimizer, GradientOptimizer):
+        return learner.optimizer
+    config, distribution = learner.config, learner.network.distribution
+    built = {name: make(config, distribution, learner.params) for name, make in OUTER_OPTIMIZERS.items()}
     serving = [name for name, other in built.items() if isinstance(other, GradientOptimizer)]
     raise UserError(
         f"outer_optimizer: {config.outer_optimizer} needs policies, not supervised tasks; with data.dataset "
@@ -135,4 +132,6 @@ def _compiled(learner: SupervisedLearner) -> Callable[[Tensor, Examples], Tensor
     compiler = os.environ.get("CXX", "g++")
     if learner.device.type == "cpu" and shutil.which(compiler) is None:
         raise UserError(f"compile: there is no C++ compiler {compiler} here; install one, or set compile to false")
-    return torch.compile(learner.meta_gradient, dynamic=False, fullgraph=True)
+    # calls from C++ instead of Python matter where every call works on little
+    options = {"cpp_wrapper": learner.device.type == "cpu"}
+    return torch.compile(learner.step, dynamic=False, fullgraph=True, options=options)

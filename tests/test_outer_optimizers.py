@@ -43,7 +43,7 @@ def make_objective(seed=0, steps=1):
 
 def make_optimizer(name, policy, **promp):
     config = Config(outer_optimizer=name, adam=AdamConfig(RATE), promp=PrompConfig(**promp))
-    return make_outer_optimizer(config, policy.distribution)
+    return make_outer_optimizer(config, policy.distribution, torch.zeros_like(make_params(policy)))
 
 
 def by_hand(policy, inner, batch, clip, kl_weight):

@@ -44,11 +44,8 @@ class RllabHalfCheetah(Body):
 
     def observe(self, simulator: Simulator) -> FloatArray:
         """See `Body.observe`."""
-        observations = np.zeros((len(self.x), self.observation_size))
-        observations[:, :8] = simulator.positions[:, 1:]
-        observations[:, 8:17] = simulator.velocities
-        observations[:, 17], observations[:, 19] = self.x, self.z
-        return observations
+        centre = np.stack([self.x, np.zeros_like(self.x), self.z], axis=1)
+        return np.concatenate((simulator.positions[:, 1:], simulator.velocities, centre), axis=1)
 
     def position(self, simulator: Simulator) -> FloatArray:
         """See `Body.position`."""

@@ -131,6 +131,7 @@ class BatchSimulator(Simulator):
     def step(self, controls: FloatArray, running: NDArray[np.bool_]) -> NDArray[np.bool_]:
         """See `Simulator.step`."""
         batch = self._batch
+        batch.warning[...] = 0
         with _unstable_simulations_are_silent(), suppress(SimulationError):  # `status` tells which
             self.advance(controls, running)
         if not batch.warning.any() and not batch.status.any() and np.isfinite(batch.state.sum()):
@@ -139,7 +140,6 @@ class BatchSimulator(Simulator):
         warned = batch.warning[:, _UNSTABLE, 1].any(axis=1)
         diverged: NDArray[np.bool_] = running & (~stable | warned | (batch.status != 0))
         batch.state[diverged] = self._default_state
-        batch.warning[...] = 0
         return diverged
 
     def advance(self, controls: FloatArray, running: NDArray[np.bool_]) -> None:

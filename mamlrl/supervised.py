@@ -48,7 +48,7 @@ class SupervisedLearner(Learner):
         self.network = self.tasks.make_network(config.policy)
         super().__init__(config, self.network, device)
         self.inner_loop = SupervisedInnerLoop(self.network, self.estimator)
-        self._optimizer = _gradient_optimizer(self)
+        self._descend = _gradient_optimizer(self).descend
         self._validation = self._sample(np.random.default_rng(VALIDATION_SEED), config.data.validation_tasks)
         self._step = _compiled(self) if config.compile else self.step
         self.seconds: dict[str, float] = {}
@@ -65,7 +65,7 @@ class SupervisedLearner(Learner):
         """Takes a step from meta-parameters, shape (P + R,), down the mean loss after adaptation."""
         adaptation = self.inner_loop.adapt(params, examples.support)
         gradient = self.inner_loop.objective(adaptation, examples.query).gradient()
-        return self._optimizer.descend(params, gradient)
+        return self._descend(params, gradient)
 
     def advance(self) -> None:
         """Runs one meta-iteration."""

@@ -34,18 +34,24 @@ class MetricsWriter:
         _drop_rows_after(self._path, iteration)
         shutil.rmtree(folder / "tensorboard", ignore_errors=True)
         self._events = _EventFile(folder / "tensorboard")
-        for row in read_metrics(self._path):
+        rows = read_metrics(self._path)
+        self._columns = list(rows[0]) if rows else None
+        for row in rows:
             self._events.write(row)
 
     def write(self, metrics: Metrics) -> None:
         """Appends the metrics of one iteration.
+
+        Columns that the file began with stay as they are, should another version have written it: what they do
+        not have is left out, and what is missing is not a number.
 
         Raises:
             UserError: If the file cannot be written.
         """
         try:
             with open(self._path, "a", newline="") as file:
-                writer = csv.DictWriter(file, fieldnames=list(metrics))
+                columns = self._columns or list(metrics)
+                writer = csv.DictWriter(file, columns, restval="nan", extrasaction="ignore")
                 if file.tell() == 0:
                     writer.writeheader()
                 writer.writerow(metrics)

@@ -44,8 +44,8 @@ class RllabHalfCheetah(Body):
 
     def observe(self, simulator: Simulator) -> FloatArray:
         """See `Body.observe`."""
-        centre = np.stack([self.x, np.zeros_like(self.x), self.z], axis=1)
-        return np.concatenate((simulator.positions[:, 1:], simulator.velocities, centre), axis=1)
+        centre = (self.x[:, None], np.zeros((len(self.x), 1)), self.z[:, None])
+        return np.concatenate((simulator.positions[:, 1:], simulator.velocities, *centre), axis=1)
 
     def position(self, simulator: Simulator) -> FloatArray:
         """See `Body.position`."""
@@ -118,29 +118,31 @@ class CentreOfMass:
             levers[parents[body]] += branch_masses[body] * model.body_pos[body]
         self.root: FloatArray = model.body_pos[TORSO]
         self.levers: FloatArray = levers[TORSO:] / branch_masses[TORSO]
-        self.parents = [int(parent) - TORSO for parent in parents[TORSO:]]
 
     def __call__(self, positions: FloatArray, velocities: FloatArray) -> tuple[FloatArray, FloatArray, FloatArray]:
         """Returns x, z and the velocity along x, each of shape (num_simulations,), from qpos and qvel."""
-        angles, rates = self._add_parents(positions[:, 2:]), self._add_parents(velocities[:, 2:])
+        state = np.array((positions.T, velocities.T))
+        angles, rates = _add_parents(state[:, 2:])
         tangents = np.tan(angles / 2)  # one tangent takes a fraction of the time of a sine and a cosine
-        scale = 1 / (1 + tangents**2)
-        cosines, sines = (1 - tangents**2) * scale, 2 * tangents * scale
+        scale = 2 / (1 + tangents * tangents)
+        cosines, sines = scale - 1, scale * tangents
         lever_x, lever_z = self.levers[:, :1], self.levers[:, 2:]
         forward, upward = cosines * lever_x + sines * lever_z, cosines * lever_z - sines * lever_x
-        x = self.root[0] + positions[:, 0] + forward.sum(axis=0)
-        z = self.root[2] + positions[:, 1] + upward.sum(axis=0)
-        return x, z, velocities[:, 0] + (rates * upward).sum(axis=0)
+        x = self.root[0] + state[0, 0] + forward.sum(axis=0)
+        z = self.root[2] + state[0, 1] + upward.sum(axis=0)
+        return x, z, state[1, 0] + (rates * upward).sum(axis=0)
 
-    def _add_parents(self, relative: FloatArray) -> FloatArray:
-        """Turns what joints add to their parents', (num_simulations, bodies), into totals, transposed.
 
-        Not a matrix product: BLAS rounds differently for different numbers of simulations.
-        """
-        total = relative.T.copy()
-        for body, parent in enumerate(self.parents[1:], start=1):
-            total[body] += total[parent]
-        return total
+def _add_parents(angles: FloatArray) -> FloatArray:
+    """Turns what joints add to their parents' angles into totals, in place; shape (..., bodies, num_simulations).
+
+    The bodies are the torso, and each leg's thigh, shin and foot. Not a matrix product: BLAS rounds differently
+    for different numbers of simulations.
+    """
+    angles[:, 1::3] += angles[:, :1]
+    for joint in (2, 3):
+        angles[:, joint::3] += angles[:, joint - 1 : -1 : 3]
+    return angles
 
 
 class HalfCheetahVectorEnv(LocomotionVectorEnv):

@@ -164,7 +164,8 @@ class LocomotionVectorEnv(TaskVectorEnv):
             rewards = self.task.reward(motion, self.tasks) + body.reward(simulator, actions)
             observations = body.observe(simulator)
         stopped = diverged | ~running
-        observations[stopped] = self._observations[stopped]
+        if stopped.any():
+            observations[stopped] = self._observations[stopped]
         self._observations, self._positions = observations, motion.position
         return np.where(diverged, 0.0, rewards), diverged | body.ended(simulator)
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import os
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from math import isfinite
 from typing import Any
 
 import numpy as np
@@ -30,6 +31,7 @@ _UNSTABLE = [
         mujoco.mjtWarning.mjWARN_BADCTRL,
     )
 ]
+_TOLD = 1  # count of a warning at which MuJoCo does not write a line to the terminal and to a file of its own
 
 
 class Simulator(ABC):
@@ -110,10 +112,12 @@ class BatchSimulator(Simulator):
         self._batch: Any = Batch(model, num_simulations, threads)
         self._model = model
         self._substeps = substeps
+        self._batch.warning[..., 1] = _TOLD
         self._default_state = self._batch.state[0].copy()
         self._disabled = self._batch.expand("opt.disableflags")
         self.positions = self._batch.bind("qpos")
         self.velocities = self._batch.bind("qvel")
+        self._positions_and_velocities = self._batch.state[:, 1 : 1 + model.nq + model.nv]  # the time comes first
         self._controls: FloatArray = self._batch.bind("ctrl")
         self.fields = {name: self._batch.bind(name) for name in fields}
         self.time_step = substeps * float(model.opt.timestep)
@@ -131,21 +135,22 @@ class BatchSimulator(Simulator):
     def step(self, controls: FloatArray, running: NDArray[np.bool_]) -> NDArray[np.bool_]:
         """See `Simulator.step`."""
         batch = self._batch
-        batch.warning[...] = 0
-        with _unstable_simulations_are_silent(), suppress(SimulationError):  # `status` tells which
+        with suppress(SimulationError):  # `status` tells which
             self.advance(controls, running)
-        if not batch.warning.any() and not batch.status.any() and np.isfinite(batch.state.sum()):
+        warned = batch.warning[..., 1] != _TOLD
+        if not warned.any() and not batch.status.any() and isfinite(self._positions_and_velocities.sum()):
             return np.zeros(len(running), dtype=np.bool_)
         stable = np.isfinite(self.positions).all(axis=1) & np.isfinite(self.velocities).all(axis=1)
-        warned = batch.warning[:, _UNSTABLE, 1].any(axis=1)
-        diverged: NDArray[np.bool_] = running & (~stable | warned | (batch.status != 0))
+        unstable = ~stable | warned[:, _UNSTABLE].any(axis=1) | (batch.status != 0)
+        diverged: NDArray[np.bool_] = running & unstable
+        batch.warning[..., 1] = _TOLD
         batch.state[diverged] = self._default_state
         return diverged
 
     def advance(self, controls: FloatArray, running: NDArray[np.bool_]) -> None:
         """See `Simulator.advance`."""
         self._controls[...] = controls
-        self._batch.step(running, self._substeps)
+        self._batch.step(None if running.all() else running, self._substeps)
 
     def scale(self, parameter: str, chosen: NDArray[np.bool_], factors: FloatArray) -> None:
         """See `Simulator.scale`."""
@@ -171,14 +176,3 @@ def fill_fields_on_reset(spec: mujoco.MjSpec, body: str) -> None:
     spec.add_sensor(name="force", type=sensors.mjSENS_FORCE, objtype=objects.mjOBJ_SITE, objname=body)
     spec.add_sensor(name="velocity", type=sensors.mjSENS_SUBTREELINVEL, objtype=objects.mjOBJ_BODY, objname=body)
     spec.option.disableflags |= mujoco.mjtDisableBit.mjDSBL_SENSOR
-
-
-@contextmanager
-def _unstable_simulations_are_silent() -> Iterator[None]:
-    """MuJoCo would write a line to the terminal and to a file of its own for each."""
-    handler = mujoco.get_mju_user_warning()
-    mujoco.set_mju_user_warning(lambda message: None)
-    try:
-        yield
-    finally:
-        mujoco.set_mju_user_warning(handler)

@@ -88,12 +88,15 @@ class SamplingConfig:
             bounds of the action space; otherwise it is used as it is. The environment clips in both cases.
         action_bound: Output that stands for the bounds of the action space. A larger one makes actions smaller
             and, unlike a smaller policy.initial_std, does not make the inner steps larger.
+        groups: Groups of tasks that are sampled at the same time, each in an environment and a thread of its own:
+            one's physics overlap with another's policy (double-buffered sampling, Petrenko et al. 2020).
     """
 
     episodes_per_task: PositiveInt = 20
     unit: Literal["episodes", "transitions"] = "episodes"
     rescale_actions: bool = True
     action_bound: PositiveFinite = 1.0
+    groups: PositiveInt = 1
 
 
 @dataclass(frozen=True)

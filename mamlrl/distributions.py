@@ -8,6 +8,7 @@ operations, since autograd differentiates them twice.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Sequence
 from dataclasses import dataclass
 from math import e, log, pi
 
@@ -29,8 +30,21 @@ class Distribution(ABC):
         """Length of the outputs."""
 
     @abstractmethod
-    def sample(self, outputs: Tensor, generator: torch.Generator) -> Tensor:
-        """Draws one action for each leading index."""
+    def noise(self, shape: Sequence[int], generator: torch.Generator, dtype: torch.dtype) -> Tensor:
+        """Draws the randomness of actions, whatever the outputs.
+
+        Args:
+            shape: Leading axes of the outputs.
+            generator: Source of randomness; its device is where the noise lives.
+            dtype: Type of the outputs.
+
+        Returns:
+            Shape (*shape, ...).
+        """
+
+    @abstractmethod
+    def sample(self, outputs: Tensor, noise: Tensor) -> Tensor:
+        """Turns noise into one action for each leading index."""
 
     @abstractmethod
     def fisher_product(self, outputs: Tensor, tangents: Tensor) -> Tensor:
@@ -88,11 +102,14 @@ class DiagonalGaussian(Distribution):
         """Means and log standard deviations: 2 A."""
         return 2 * self.action_size
 
-    def sample(self, outputs: Tensor, generator: torch.Generator) -> Tensor:
-        """Draws mean + std * noise, shape (..., A)."""
+    def noise(self, shape: Sequence[int], generator: torch.Generator, dtype: torch.dtype) -> Tensor:
+        """Draws standard normal numbers, shape (*shape, A)."""
+        return _standard_normal((*shape, self.action_size), generator, dtype)
+
+    def sample(self, outputs: Tensor, noise: Tensor) -> Tensor:
+        """Returns mean + std * noise, shape (..., A)."""
         mean, log_std = outputs.chunk(2, dim=-1)
-        noise = torch.randn(mean.shape, generator=generator, dtype=mean.dtype, device=mean.device)
-        return mean + log_std.contiguous().exp() * noise
+        return torch.addcmul(mean, log_std.exp(), noise)
 
     def fisher_product(self, outputs: Tensor, tangents: Tensor) -> Tensor:
         """Multiplies by diag(1 / std^2, 2)."""
@@ -144,9 +161,12 @@ class IsotropicGaussian(CanonicalFamily):
         """The means: A."""
         return self.size
 
-    def sample(self, outputs: Tensor, generator: torch.Generator) -> Tensor:
-        """Draws mean + std * noise, shape (..., A)."""
-        noise = torch.randn(outputs.shape, generator=generator, dtype=outputs.dtype, device=outputs.device)
+    def noise(self, shape: Sequence[int], generator: torch.Generator, dtype: torch.dtype) -> Tensor:
+        """Draws standard normal numbers, shape (*shape, A)."""
+        return _standard_normal((*shape, self.size), generator, dtype)
+
+    def sample(self, outputs: Tensor, noise: Tensor) -> Tensor:
+        """Returns mean + std * noise, shape (..., A)."""
         return outputs + self.variance**0.5 * noise
 
     def fisher_product(self, outputs: Tensor, tangents: Tensor) -> Tensor:
@@ -192,11 +212,14 @@ class Categorical(CanonicalFamily):
         """One logit an action."""
         return self.num_actions
 
-    def sample(self, outputs: Tensor, generator: torch.Generator) -> Tensor:
-        """Draws action indices, shape (...)."""
-        probabilities = outputs.softmax(dim=-1)
-        flat = torch.multinomial(probabilities.reshape(-1, self.num_actions), 1, generator=generator)
-        return flat.view(outputs.shape[:-1])
+    def noise(self, shape: Sequence[int], generator: torch.Generator, dtype: torch.dtype) -> Tensor:
+        """Draws numbers from the standard Gumbel distribution, shape (*shape, num_actions)."""
+        exponential = torch.empty((*shape, self.num_actions), dtype=dtype, device=generator.device)
+        return -exponential.exponential_(generator=generator).log()
+
+    def sample(self, outputs: Tensor, noise: Tensor) -> Tensor:
+        """Returns action indices, shape (...): where outputs + noise are largest (the Gumbel-max trick)."""
+        return (outputs + noise).argmax(dim=-1)
 
     def fisher_product(self, outputs: Tensor, tangents: Tensor) -> Tensor:
         """Multiplies by diag(p) - p p^T."""
@@ -221,3 +244,7 @@ class Categorical(CanonicalFamily):
         """The mean difference of log-probabilities."""
         difference = outputs.log_softmax(dim=-1) - other.log_softmax(dim=-1)
         return (outputs.softmax(dim=-1) * difference).sum(dim=-1)
+
+
+def _standard_normal(shape: Sequence[int], generator: torch.Generator, dtype: torch.dtype) -> Tensor:
+    return torch.randn(shape, generator=generator, dtype=dtype, device=generator.device)

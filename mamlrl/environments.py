@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import difflib
 import inspect
+import os
 import re
+from dataclasses import replace
 from importlib import import_module
 
 import gymnasium
+import numpy as np
 import torch
 from gymnasium.envs.registration import load_env_creator
 
-from mamlrl.config import EnvConfig
+from mamlrl.config import EnvConfig, SamplingConfig
 from mamlrl.envs import NAMESPACE, TaskVectorEnv
 from mamlrl.envs.graphics import choose_platform
 from mamlrl.errors import UserError, suggestion
@@ -47,6 +50,24 @@ def make_task_env(config: EnvConfig, num_envs: int, render_mode: str | None = No
         raise UserError(f"env.kwargs: {config.id} {_complaint(config, creator, str(error))}") from None
     assert isinstance(env, TaskVectorEnv)
     return env
+
+
+def make_task_envs(config: EnvConfig, num_tasks: int, sampling: SamplingConfig) -> list[TaskVectorEnv]:
+    """Makes an environment for each group of tasks; those that have threads of their own share the CPUs.
+
+    Args:
+        config: Id and keyword arguments.
+        num_tasks: Of all groups.
+        sampling: Number of groups, and of episodes a task.
+
+    Raises:
+        UserError: See `make_task_env`.
+    """
+    groups = np.array_split(range(num_tasks), min(sampling.groups, num_tasks))
+    if "num_threads" in _argument_names(_find_creator(config.id)):
+        num_threads = max(1, (os.cpu_count() or 1) // len(groups))
+        config = replace(config, kwargs={"num_threads": num_threads, **config.kwargs})
+    return [make_task_env(config, len(group) * sampling.episodes_per_task) for group in groups]
 
 
 def _complaint(config: EnvConfig, creator: object, error: str) -> str:

@@ -11,13 +11,12 @@ from torch import Tensor
 
 from mamlrl.adaptation import Adaptation, Estimator
 from mamlrl.advantages import ProcessedRollouts, process
-from mamlrl.config import AdaptationConfig, AdvantageConfig, SamplingConfig
+from mamlrl.config import AdaptationConfig, AdvantageConfig
 from mamlrl.distributions import Distribution
-from mamlrl.envs import TaskVectorEnv
 from mamlrl.errors import UserError
 from mamlrl.losses import INNER_LOSSES, OutputLoss, TaskLosses
-from mamlrl.networks import Network
-from mamlrl.rollouts import Rollouts, Sampler
+from mamlrl.rollouts import Rollouts
+from mamlrl.sampling import Sampler
 from mamlrl.timing import PhaseTimer
 
 
@@ -62,33 +61,17 @@ class InnerLoop:
     """Samples episodes of a batch of tasks and adapts the policy to each.
 
     Args:
-        env: Vector environment over tasks and episodes.
-        policy: The policy.
+        sampler: Collects episodes of a batch of tasks.
         adaptation: The inner loop; its loss counts here.
-        num_tasks: Number of tasks in a batch.
-        sampling: How episodes are collected.
         advantages: How advantages are computed.
-        device: Where the policy runs.
 
     Raises:
         UserError: If the inner loss does not suit the inner loop.
     """
 
-    def __init__(
-        self,
-        env: TaskVectorEnv,
-        policy: Network,
-        adaptation: AdaptationConfig,
-        num_tasks: int,
-        sampling: SamplingConfig,
-        advantages: AdvantageConfig,
-        device: torch.device,
-    ) -> None:
-        self.env = env
-        self.policy = policy
-        self.num_tasks = num_tasks
-        self._loss = make_inner_loss(adaptation, policy.distribution)
-        self._sampler = Sampler(env, policy, num_tasks, sampling, device)
+    def __init__(self, sampler: Sampler, adaptation: AdaptationConfig, advantages: AdvantageConfig) -> None:
+        self._sampler = sampler
+        self._loss = make_inner_loss(adaptation, sampler.policy.distribution)
         self._advantages = advantages
 
     def run(
@@ -113,7 +96,7 @@ class InnerLoop:
         Returns:
             The adaptation and all rollouts.
         """
-        self.env.set_tasks(tasks)
+        self._sampler.set_tasks(tasks)
         diverged_before = self._sampler.diverged
         rollouts: list[Rollouts] = []
         processed: list[ProcessedRollouts] = []
@@ -127,10 +110,10 @@ class InnerLoop:
         def source(step: int, task_params: Tensor) -> TaskLosses:
             del step
             sample(task_params)
-            return TaskLosses(self.policy, self._loss, processed[-1].batch)
+            return TaskLosses(self._sampler.policy, self._loss, processed[-1].batch)
 
         with timer.phase("adaptation"):
-            adaptation = estimator.adapt(params, self.num_tasks, source)
+            adaptation = estimator.adapt(params, self._sampler.num_tasks, source)
         sample(adaptation.params)
         diverged = self._sampler.diverged - diverged_before
         return AdaptedTasks(adaptation, tuple(rollouts), tuple(processed), diverged)

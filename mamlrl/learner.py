@@ -6,13 +6,14 @@ from typing import Any
 
 from mamlrl.base_learner import Learner
 from mamlrl.config import Config
-from mamlrl.environments import make_device, make_task_env
+from mamlrl.environments import make_device, make_task_envs
 from mamlrl.errors import NonFiniteError
 from mamlrl.inner_loop import AdaptedTasks, InnerLoop
 from mamlrl.losses import TaskLosses, surrogate
 from mamlrl.metrics import Metrics
 from mamlrl.outer_step import MetaObjective
 from mamlrl.policies import make_policy
+from mamlrl.sampling import Sampler
 from mamlrl.timing import PhaseTimer
 
 
@@ -23,8 +24,8 @@ class MetaLearner(Learner):
         config: The experiment.
 
     Attributes:
-        env: Vector environment over the tasks and episodes of a meta-batch.
         policy: The policy.
+        sampler: Rolls it out in the tasks of a meta-batch.
         env_steps: Environment steps taken.
 
     Raises:
@@ -33,18 +34,11 @@ class MetaLearner(Learner):
 
     def __init__(self, config: Config) -> None:
         device = make_device(config.device)
-        self.env = make_task_env(config.env, config.meta_batch_size * config.sampling.episodes_per_task)
-        self.policy = make_policy(self.env.single_observation_space, self.env.single_action_space, config.policy)
+        envs = make_task_envs(config.env, config.meta_batch_size, config.sampling)
+        self.policy = make_policy(envs[0].single_observation_space, envs[0].single_action_space, config.policy)
         super().__init__(config, self.policy, device)
-        self._inner_loop = InnerLoop(
-            self.env,
-            self.policy,
-            config.adaptation,
-            config.meta_batch_size,
-            config.sampling,
-            config.advantages,
-            device,
-        )
+        self.sampler = Sampler(envs, self.policy, config.sampling, device)
+        self._inner_loop = InnerLoop(self.sampler, config.adaptation, config.advantages)
         self.env_steps = 0
         self._metrics: Metrics = {}
         self._before = self.state_dict()
@@ -85,7 +79,7 @@ class MetaLearner(Learner):
 
     def collect(self, timer: PhaseTimer) -> AdaptedTasks:
         """Samples tasks, adapts to them, and rolls the adapted policies out."""
-        tasks = self.env.sample_tasks(self.rng, self.config.meta_batch_size)
+        tasks = self.sampler.sample_tasks(self.rng)
         try:
             return self._inner_loop.run(self.estimator, self.params, tasks, self.rng, self.generator, timer)
         except NonFiniteError as error:

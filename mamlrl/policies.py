@@ -13,6 +13,7 @@ import gymnasium
 import torch
 from gymnasium.spaces import Box, Discrete
 from torch import Tensor
+from torch.nn.functional import pad
 
 from mamlrl.config import PolicyConfig
 from mamlrl.context import ContextPolicy
@@ -91,17 +92,22 @@ class MlpPolicy(Network):
 
     def bind(self, params: Tensor) -> Callable[[Tensor], Tensor]:
         """See `Network.bind`."""
-        (*layers, (head_weight, head_bias)), log_std = self.split(params)
+        layers, log_std = self.split(params)
+        activate_ = torch.relu_
+        if self.activation == "tanh":
+            layers, activate_ = _as_sigmoid_network(layers), torch.sigmoid_
+        *layers, (head_weight, head_bias) = layers
+        if log_std is not None:  # outputs that no input reaches
+            head_weight = pad(head_weight, (0, log_std.shape[-1]))
+            head_bias = self.join(head_bias, self.floor(log_std))
         head_weight, head_bias = head_weight.mT, head_bias.mT
-        log_std = self.floor(log_std)
         affine = torch.addmm if params.dim() == 1 else torch.baddbmm
 
         def evaluate(observations: Tensor) -> Tensor:
             hidden = observations.reshape(*params.shape[:-1], -1, self.observation_size)
             for weight, bias in layers:
-                hidden = self.activate(affine(bias, hidden, weight))
-            head = affine(head_bias, head_weight, hidden.mT).mT  # transposed: faster, since it has few columns
-            outputs = self.join(head, log_std)
+                hidden = activate_(affine(bias, hidden, weight))
+            outputs = affine(head_bias, head_weight, hidden.mT).mT  # transposed: faster, since it has few columns
             return outputs.reshape(*observations.shape[:-1], self.distribution.output_size)
 
         return evaluate
@@ -135,6 +141,18 @@ class MlpPolicy(Network):
         if log_std is None:
             return head
         return torch.cat([head, log_std.expand_as(head)], dim=-1)
+
+
+def _as_sigmoid_network(layers: list[tuple[Tensor, Tensor]]) -> list[tuple[Tensor, Tensor]]:
+    """Weights and biases of the network with sigmoids that equals one with tanh, which take several times as long.
+
+    tanh(x) = 2 sigmoid(2 x) - 1: what a layer gives to its activation is doubled, and what it takes from the one
+    before is doubled and lowered by 1.
+    """
+    first, *others = layers
+    layers = [first, *((2 * weight, bias - weight.sum(dim=-2, keepdim=True)) for weight, bias in others)]
+    *hidden, head = layers
+    return [*((2 * weight, 2 * bias) for weight, bias in hidden), head]
 
 
 def make_policy(

@@ -11,10 +11,11 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from mamlrl.config import Config, EvaluationConfig
-from mamlrl.environments import make_device, make_task_env
+from mamlrl.environments import make_device, make_task_envs
 from mamlrl.evaluation import Evaluation, evaluation_estimator
 from mamlrl.inner_loop import AdaptedTasks, InnerLoop
 from mamlrl.policies import make_policy
+from mamlrl.sampling import Sampler
 from mamlrl.timing import PhaseTimer
 
 
@@ -64,15 +65,16 @@ def evaluate_policy(config: Config, params: Tensor) -> PolicyEvaluation:
     """
     settings: EvaluationConfig = config.evaluation
     device = make_device(config.device)
-    env = make_task_env(config.env, settings.tasks * settings.episodes_per_task)
-    policy = make_policy(env.single_observation_space, env.single_action_space, config.policy)
+    sampling = replace(config.sampling, episodes_per_task=settings.episodes_per_task)
+    envs = make_task_envs(config.env, settings.tasks, sampling)
+    policy = make_policy(envs[0].single_observation_space, envs[0].single_action_space, config.policy)
     estimator = evaluation_estimator(config, policy)
     estimator.check_fits(params)
-    sampling = replace(config.sampling, episodes_per_task=settings.episodes_per_task)
-    inner_loop = InnerLoop(env, policy, config.adaptation, settings.tasks, sampling, config.advantages, device)
+    sampler = Sampler(envs, policy, sampling, device)
+    inner_loop = InnerLoop(sampler, config.adaptation, config.advantages)
     rng = np.random.default_rng(settings.seed)
     generator = torch.Generator(device).manual_seed(settings.seed)
-    tasks = env.sample_tasks(rng, settings.tasks)
+    tasks = sampler.sample_tasks(rng)
     adapted = inner_loop.run(estimator, params.to(device), tasks, rng, generator, PhaseTimer(device))
     returns = np.stack([rollouts.task_returns().cpu().numpy() for rollouts in adapted.rollouts])
     return PolicyEvaluation(estimator.scales, {"return": returns}, tasks, adapted)

@@ -20,7 +20,7 @@ from mamlrl.pages import Page
 from mamlrl.plotting import steps_label
 from mamlrl.policies import make_policy
 from mamlrl.policy_evaluation import PolicyEvaluation
-from mamlrl.rollouts import Sampler
+from mamlrl.sampling import Sampler
 from mamlrl.video_files import AddFrame
 
 if TYPE_CHECKING:
@@ -129,7 +129,7 @@ def film(
         columns=len(evaluation.returns),
     )
     camera = _Camera(env, page, evaluation.returns[:, chosen].T, _stride(env, video), add_frame)
-    sampler = Sampler(env, policy, env.num_envs, sampling, device, camera.watch)
+    sampler = Sampler([env], policy, sampling, device, camera.watch)
     env.set_tasks(evaluation.tasks[chosen])
     rng = np.random.default_rng(video.episode_seed)
     sampler.sample(params, rng, torch.Generator(device).manual_seed(video.episode_seed))

@@ -7,22 +7,26 @@ import sys
 from collections.abc import Sequence
 from statistics import median
 from time import perf_counter
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 import numpy as np
 import torch
 
-from mamlrl.config import PositiveInt
+from mamlrl.config import Config, PositiveInt
 from mamlrl.config_files import build_config, config_parser, parse
+from mamlrl.environments import make_task_env
+from mamlrl.envs import TaskVectorEnv
 from mamlrl.experiments import make_learner
 from mamlrl.learner import MetaLearner
-from mamlrl.rollouts import Rollouts, Sampler
+from mamlrl.rollouts import Rollouts
+from mamlrl.sampling import Sampler
 from mamlrl.scripts.main import run_program
 from mamlrl.scripts.supervised_benchmark import print_supervised
 from mamlrl.supervised import SupervisedLearner
 from mamlrl.timing import PhaseTimer, seconds_of
 
 if TYPE_CHECKING:  # a benchmark without physics does not need MuJoCo
+    from mamlrl.envs.locomotion import LocomotionVectorEnv
     from mamlrl.envs.simulator import Simulator
 
 INNER_PHASES = ("seconds/sampling", "seconds/advantages", "seconds/adaptation")
@@ -47,7 +51,7 @@ def _print_policies(learner: MetaLearner, repeats: int) -> None:
     config = learner.config
     print(
         f"{config.env.id}: {config.meta_batch_size} tasks x {config.sampling.episodes_per_task} episodes x "
-        f"{learner.env.horizon} steps, {config.adaptation.steps} inner steps, {learner.policy.num_parameters} "
+        f"{learner.sampler.horizon} steps, {config.adaptation.steps} inner steps, {learner.policy.num_parameters} "
         f"parameters, {config.device}, {torch.get_num_threads()} threads; medians of {repeats}"
     )
     outer_step = _print_phases(learner, repeats)
@@ -68,34 +72,67 @@ def _print_phases(learner: MetaLearner, repeats: int) -> float:
 
 def _print_sampling(learner: MetaLearner, repeats: int) -> None:
     """Sampling by adapted policies against the bare physics of the same episodes, where there is any."""
-    config, env = learner.config, learner.env
-    simulator: Simulator | None = getattr(env, "simulator", None)
-    sampler = Sampler(env, learner.policy, config.meta_batch_size, config.sampling, learner.device)
+    config, sampler = learner.config, learner.sampler
     params = learner.collect(PhaseTimer(learner.device)).adaptation.params
-    sampled, physics = [], []
+    physics = None
+    if hasattr(sampler.groups[0].env, "simulator") and config.sampling.unit == "episodes":
+        physics = BarePhysics(config, sampler)
+    sampled, stepped = [], []
     for seed in range(repeats):
         start = perf_counter()
         rollouts = sampler.sample(params, np.random.default_rng(seed), learner.generator)
         sampled.append(rollouts.transitions / (perf_counter() - start))
-        if simulator is not None and config.sampling.unit == "episodes":
-            env.reset(seed=int(np.random.default_rng(seed).integers(2**31)))  # as the sampler did
-            physics.append(rollouts.transitions / _seconds_of_physics(simulator, sampler, rollouts))
+        if physics is not None:
+            stepped.append(rollouts.transitions / physics.seconds(rollouts, np.random.default_rng(seed)))
     print(f"{'sampling, environment steps':<34}{median(sampled):9.0f} / s")
-    if physics:
-        print(f"{'bare physics, environment steps':<34}{median(physics):9.0f} / s")
-        ratio = median(s / p for s, p in zip(sampled, physics, strict=True))
+    if stepped:
+        print(f"{'bare physics, environment steps':<34}{median(stepped):9.0f} / s")
+        ratio = median(s / p for s, p in zip(sampled, stepped, strict=True))
         print(f"{'sampling / bare physics':<34}{ratio:9.2f}")
 
 
-def _seconds_of_physics(simulator: Simulator, sampler: Sampler, rollouts: Rollouts) -> float:
-    """Seconds that the simulator takes for episodes whose controls are given, from initial states."""
-    steps = range(rollouts.mask.shape[2])
-    controls = [sampler.to_env(rollouts.actions[:, :, step]) for step in steps]
-    running = [rollouts.mask[:, :, step].flatten().bool().numpy() for step in steps]
-    start = perf_counter()
-    for inputs in zip(controls, running, strict=True):
-        simulator.advance(*inputs)
-    return perf_counter() - start
+class BarePhysics:
+    """Steps the simulations of all groups of tasks in one simulator, on all CPUs, with given controls.
+
+    Args:
+        config: The experiment.
+        sampler: Has its tasks set.
+
+    Attributes:
+        simulator: Of all episodes.
+    """
+
+    def __init__(self, config: Config, sampler: Sampler) -> None:
+        self._sampler = sampler
+        env = make_task_env(config.env, sampler.num_tasks * config.sampling.episodes_per_task)
+        env.set_tasks(np.concatenate([group.env.tasks for group in sampler.groups]))
+        env.reset()
+        self.simulator = _simulator(env)
+
+    def seconds(self, rollouts: Rollouts, rng: np.random.Generator) -> float:
+        """Seconds for the steps of rollouts; `rng` is as it was before they were sampled."""
+        self._start(rng)
+        steps = range(rollouts.mask.shape[2])
+        controls = [self._sampler.groups[0].to_env(rollouts.actions[:, :, step]) for step in steps]
+        running = [rollouts.mask[:, :, step].flatten().bool().cpu().numpy() for step in steps]
+        start = perf_counter()
+        for inputs in zip(controls, running, strict=True):
+            self.simulator.advance(*inputs)
+        return perf_counter() - start
+
+    def _start(self, rng: np.random.Generator) -> None:
+        """Puts the simulations into the initial states that the sampler found."""
+        simulators = []
+        for group in self._sampler.groups:
+            group.env.reset(seed=int(rng.integers(2**31)))
+            simulators.append(_simulator(group.env))
+        positions = np.concatenate([simulator.positions for simulator in simulators])
+        velocities = np.concatenate([simulator.velocities for simulator in simulators])
+        self.simulator.reset(np.ones(len(positions), dtype=np.bool_), positions, velocities)
+
+
+def _simulator(env: TaskVectorEnv) -> Simulator:
+    return cast("LocomotionVectorEnv", env).simulator
 
 
 def _print_products(learner: MetaLearner, repeats: int, outer_step: float) -> None:

@@ -31,9 +31,10 @@ def make_batch(policy, params, seed=0, tasks=3, samples=20):
     outputs = policy(params.expand(tasks, -1), observations)
     weights = torch.rand(tasks, samples, generator=generator, dtype=torch.float64)
     weights[0, -5:] = 0
+    noise = policy.distribution.noise((tasks, samples), generator, torch.float64)
     return Batch(
         observations=observations,
-        actions=policy.distribution.sample(outputs, generator),
+        actions=policy.distribution.sample(outputs, noise),
         advantages=torch.randn(tasks, samples, generator=generator, dtype=torch.float64),
         outputs=outputs,
         weights=weights / weights.sum(dim=1, keepdim=True),

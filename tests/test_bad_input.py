@@ -28,7 +28,7 @@ from mamlrl.training import best_checkpoint, latest_checkpoint
 PLANE = Box(-20, 20, (2,), np.float64)
 ONE = [*TINY, "--iterations=1"]
 IMAML = ["--adaptation.estimator=imaml", "--adaptation.loss=likelihood_ratio", "--adaptation.proximal.weight=2"]
-COMPARE = [*TINY, "--adaptation.proximal.weight=5", "--output=c"]
+COMPARE = [*TINY, "--adaptation.proximal.weight=100", "--output=c"]
 SAVED = "--checkpoint=good/checkpoints/best.pt"
 HUGE = 2**64  # more than a generator takes for a seed
 

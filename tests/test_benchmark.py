@@ -8,7 +8,6 @@ from programs import TINY, run
 import mamlrl.scripts.benchmark
 import mamlrl.timing
 from mamlrl import MetaLearner, load_config
-from mamlrl.rollouts import Sampler
 
 ROWS = {
     "sampling": "s",
@@ -84,15 +83,17 @@ def test_sampling_is_measured_against_bare_physics_where_there_is_any(capsys):
     assert rows["sampling / bare physics"][0] == 1
 
 
-def test_bare_physics_are_those_of_the_sampled_episodes():
-    learner = MetaLearner(load_config("half_cheetah_direction", TINY[1:]))
-    env = learner.env
-    sampler = Sampler(env, learner.policy, 2, learner.config.sampling, learner.device)
+@pytest.mark.parametrize("groups", [1, 2])
+def test_bare_physics_are_those_of_the_sampled_episodes(groups):
+    learner = MetaLearner(load_config("half_cheetah_direction", [*TINY[1:], f"--sampling.groups={groups}"]))
+    sampler = learner.sampler
+    assert len(sampler.groups) == groups
+    sampler.set_tasks(sampler.sample_tasks(np.random.default_rng(0)))
     rollouts = sampler.sample(learner.params, np.random.default_rng(3), learner.generator)
-    reached = env.simulator.positions.copy()
-    env.reset(seed=int(np.random.default_rng(3).integers(2**31)))
-    mamlrl.scripts.benchmark._seconds_of_physics(env.simulator, sampler, rollouts)
-    np.testing.assert_array_equal(env.simulator.positions, reached)
+    reached = np.concatenate([group.env.simulator.positions for group in sampler.groups])
+    physics = mamlrl.scripts.benchmark.BarePhysics(learner.config, sampler)
+    assert physics.seconds(rollouts, np.random.default_rng(3)) > 0
+    np.testing.assert_array_equal(physics.simulator.positions, reached)
 
 
 def test_it_runs_by_the_clock_of_the_machine(capsys):

@@ -26,6 +26,10 @@ def random_outputs(distribution, generator, shape=SHAPE, dtype=torch.float64):
     return torch.randn(*shape, distribution.output_size, generator=generator, dtype=dtype)
 
 
+def draw(distribution, outputs, generator):
+    return distribution.sample(outputs, distribution.noise(outputs.shape[:-1], generator, outputs.dtype))
+
+
 def in_torch(distribution, outputs):
     if isinstance(distribution, Categorical):
         return torch.distributions.Categorical(logits=outputs)
@@ -114,7 +118,7 @@ def test_fisher_product_equals_the_hessian_of_kl(distribution, generator):
 def test_scores_are_gradients_whose_derivative_is_minus_the_fisher_matrix(distribution, generator):
     outputs = random_outputs(distribution, generator).requires_grad_()
     tangents = random_outputs(distribution, generator)
-    actions = distribution.sample(outputs.detach(), generator)
+    actions = draw(distribution, outputs.detach(), generator)
     (gradient,) = torch.autograd.grad(distribution.log_prob(outputs, actions).sum(), outputs)
     close(distribution.score(outputs, actions), gradient)
     (product,) = torch.autograd.grad(distribution.score(outputs, actions), outputs, tangents)
@@ -158,7 +162,7 @@ def test_categorical_ignores_a_shift_of_the_outputs_and_survives_extreme_ones(ge
 def test_categorical_takes_actions_of_any_number_type(generator):
     distribution = Categorical(SIZE)
     outputs = random_outputs(distribution, generator)
-    actions = distribution.sample(outputs, generator)
+    actions = draw(distribution, outputs, generator)
     close(distribution.log_prob(outputs, actions.int()), distribution.log_prob(outputs, actions))
 
 
@@ -167,7 +171,7 @@ def test_categorical_takes_actions_of_any_number_type(generator):
 def test_samples_have_the_shape_and_type_of_actions(distribution, generator, shape):
     for dtype in (torch.float32, torch.float64):
         outputs = random_outputs(distribution, generator, shape, dtype)
-        actions = distribution.sample(outputs, generator)
+        actions = draw(distribution, outputs, generator)
         if isinstance(distribution, Categorical):
             assert (actions.shape, actions.dtype) == (shape, torch.int64)
         else:
@@ -177,7 +181,7 @@ def test_samples_have_the_shape_and_type_of_actions(distribution, generator, sha
 def test_gaussian_samples_follow_the_distribution(generator):
     distribution = DiagonalGaussian(SIZE)
     outputs = random_outputs(distribution, generator, ())
-    actions = distribution.sample(outputs.expand(20_000, -1), generator)
+    actions = draw(distribution, outputs.expand(20_000, -1), generator)
     for dimension in range(SIZE):
         mean, std = float(outputs[dimension]), float(outputs[SIZE + dimension].exp())
         assert stats.kstest(actions[:, dimension].numpy(), stats.norm(mean, std).cdf).pvalue > 0.01
@@ -187,7 +191,7 @@ def test_gaussian_samples_follow_the_distribution(generator):
 
 def test_isotropic_samples_follow_the_distribution(generator):
     distribution = IsotropicGaussian(2, variance=0.3)
-    actions = distribution.sample(torch.tensor([1.0, -2.0]).expand(20_000, -1), generator)
+    actions = draw(distribution, torch.tensor([1.0, -2.0]).expand(20_000, -1), generator)
     for dimension, mean in enumerate((1.0, -2.0)):
         assert stats.kstest(actions[:, dimension].numpy(), stats.norm(mean, 0.3**0.5).cdf).pvalue > 0.01
     assert abs(torch.corrcoef(actions.T)[0, 1]) < 0.03
@@ -197,13 +201,13 @@ def test_gaussian_samples_belong_to_their_own_outputs(generator):
     distribution = DiagonalGaussian(1)
     means = torch.arange(12.0).view(3, 4, 1)
     outputs = torch.cat([means, torch.full_like(means, -10.0)], dim=-1)
-    torch.testing.assert_close(distribution.sample(outputs, generator), means, rtol=0, atol=1e-3)
+    torch.testing.assert_close(draw(distribution, outputs, generator), means, rtol=0, atol=1e-3)
 
 
 def test_categorical_samples_follow_the_distribution(generator):
     distribution = Categorical(SIZE)
     outputs = random_outputs(distribution, generator, (2,))
-    actions = distribution.sample(outputs.expand(20_000, -1, -1), generator)
+    actions = draw(distribution, outputs.expand(20_000, -1, -1), generator)
     for row in range(2):
         counts = torch.bincount(actions[:, row], minlength=SIZE).numpy()
         expected = 20_000 * outputs[row].softmax(dim=0).numpy()
@@ -214,7 +218,7 @@ def test_categorical_samples_belong_to_their_own_outputs(generator):
     distribution = Categorical(SIZE)
     certain = torch.arange(12).view(3, 4) % SIZE
     outputs = 1000 * torch.nn.functional.one_hot(certain, SIZE).double()
-    torch.testing.assert_close(distribution.sample(outputs, generator), certain)
+    torch.testing.assert_close(draw(distribution, outputs, generator), certain)
 
 
 @every_family
@@ -222,9 +226,9 @@ def test_samples_depend_on_the_generators_state_alone(distribution, generator):
     outputs = random_outputs(distribution, generator, (50,))
     state = generator.get_state()
     torch.manual_seed(0)
-    first, second = distribution.sample(outputs, generator), distribution.sample(outputs, generator)
+    first, second = draw(distribution, outputs, generator), draw(distribution, outputs, generator)
     generator.set_state(state)
     torch.manual_seed(1)
-    assert torch.equal(distribution.sample(outputs, generator), first)
-    assert torch.equal(distribution.sample(outputs, generator), second)
+    assert torch.equal(draw(distribution, outputs, generator), first)
+    assert torch.equal(draw(distribution, outputs, generator), second)
     assert not torch.equal(first, second)

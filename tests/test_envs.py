@@ -16,7 +16,7 @@ from mamlrl import envs
 from mamlrl.config import PolicyConfig, SamplingConfig
 from mamlrl.envs.locomotion import LocomotionVectorEnv
 from mamlrl.policies import make_policy
-from mamlrl.rollouts import Sampler
+from mamlrl.sampling import Sampler
 
 HORIZON = 20
 NUM_ENVS = 6
@@ -330,7 +330,7 @@ def test_rollouts_mask_what_comes_after_the_end(case, monkeypatch):
     monkeypatch.setattr(env, "_advance", end_early)
     env.set_tasks(some_tasks(env, 3))
     policy = make_policy(env.single_observation_space, env.single_action_space, PolicyConfig(hidden_sizes=(4,)))
-    sampler = Sampler(env, policy, 3, SamplingConfig(), torch.device("cpu"))
+    sampler = Sampler([env], policy, SamplingConfig(env.num_envs // 3), torch.device("cpu"))
     generator = torch.Generator().manual_seed(0)
     rollouts = sampler.sample(policy.init(generator), np.random.default_rng(0), generator)
     lengths = rollouts.mask.sum(dim=2)

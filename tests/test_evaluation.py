@@ -10,14 +10,14 @@ from programs import TINY, run
 from scipy import stats
 
 from mamlrl.checkpoints import load_checkpoint, save_checkpoint
-from mamlrl.config import Config
+from mamlrl.config import Config, SamplingConfig
 from mamlrl.config_files import load_config
 from mamlrl.environments import make_task_env
 from mamlrl.errors import UserError
 from mamlrl.evaluation import evaluation_estimator, mean_interval
 from mamlrl.experiments import evaluate
 from mamlrl.policies import make_policy
-from mamlrl.rollouts import Sampler
+from mamlrl.sampling import Sampler
 from mamlrl.training import best_checkpoint, latest_checkpoint
 
 
@@ -153,7 +153,8 @@ def test_before_adaptation_the_meta_parameters_act():
     rng = np.random.default_rng(config.evaluation.seed)
     generator = torch.Generator().manual_seed(config.evaluation.seed)
     env.set_tasks(env.sample_tasks(rng, config.evaluation.tasks))
-    sampler = Sampler(env, policy, config.evaluation.tasks, config.sampling, torch.device("cpu"))
+    sampling = SamplingConfig(config.evaluation.episodes_per_task)
+    sampler = Sampler([env], policy, sampling, torch.device("cpu"))
     rollouts = sampler.sample(params, rng, generator)
     np.testing.assert_allclose(rollouts.task_returns(), evaluation.returns[0])
     torch.testing.assert_close(rollouts.actions, evaluation.adapted.rollouts[0].actions)

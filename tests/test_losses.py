@@ -143,7 +143,8 @@ def supervised_losses(distribution):
     observations = torch.randn(3, 7, OBSERVATION_SIZE, generator=generator, dtype=torch.float64)
     outputs = torch.randn(3, 7, distribution.output_size, generator=generator, dtype=torch.float64)
     weights = torch.rand(3, 7, generator=generator, dtype=torch.float64)
-    batch = LabelledBatch(observations, weights, distribution.sample(outputs, generator))
+    noise = distribution.noise((3, 7), generator, torch.float64)
+    batch = LabelledBatch(observations, weights, distribution.sample(outputs, noise))
     return TaskLosses(network, negative_log_likelihood(distribution), batch), outputs
 
 

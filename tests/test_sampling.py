@@ -1,11 +1,12 @@
 import contextlib
-import heapq
+import threading
 from dataclasses import fields
 
 import gymnasium
 import numpy as np
 import pytest
 import torch
+from budgets import kept_by_simulation
 from gymnasium.spaces import Box, Discrete
 
 from mamlrl import envs
@@ -13,7 +14,8 @@ from mamlrl.advantages import process
 from mamlrl.config import AdvantageConfig, PolicyConfig, SamplingConfig
 from mamlrl.errors import NonFiniteError
 from mamlrl.policies import make_policy
-from mamlrl.rollouts import Rollouts, Sampler, _within_budget
+from mamlrl.rollouts import Rollouts
+from mamlrl.sampling import Sampler
 
 ENV_ID = "mamlrl/Navigation2D-v0"
 KWARGS = {"goal_range": 0.04, "horizon": 30}  # goals so close that some episodes end early
@@ -68,7 +70,10 @@ class ScriptedPolicy:
     def bind(self, params):
         return lambda observations: observations
 
-    def sample(self, outputs, generator):
+    def noise(self, shape, generator, dtype):
+        return torch.zeros(shape, dtype=dtype)
+
+    def sample(self, outputs, noise):
         return self.actions
 
 
@@ -81,7 +86,7 @@ def make_env(num_tasks=TASKS, episodes=EPISODES, **kwargs):
 def make_sampler(env, num_tasks=TASKS, policy=None, **config):
     settings = PolicyConfig(hidden_sizes=(8,), initial_std=0.3)
     policy = policy or make_policy(env.single_observation_space, env.single_action_space, settings)
-    return Sampler(env, policy, num_tasks, SamplingConfig(env.num_envs // num_tasks, **config), CPU)
+    return Sampler([env], policy, SamplingConfig(env.num_envs // num_tasks, **config), CPU)
 
 
 def generators(seed=0, actions_seed=None):
@@ -106,49 +111,6 @@ def sample_fake(env, num_tasks=2, unit="episodes", actions=None):
 
 def in_bounds(actions, space):
     return np.clip(space.low + (actions + 1) / 2 * (space.high - space.low), space.low, space.high)
-
-
-def simulate_budget(lengths, budget):
-    """Episodes, as (round, slot), that a sampler with a budget completes; None if it wants more of them.
-
-    Every slot runs its episodes one after another; the sampler stops at the first moment at which the
-    episodes completed so far hold the budget. `lengths` has shape (round, slot).
-    """
-    rounds, slots = lengths.shape
-    events = [(int(lengths[0, slot]), slot, 0) for slot in range(slots)]
-    heapq.heapify(events)
-    completed, collected = set(), 0
-    while True:
-        now, out_of_episodes = events[0][0], False
-        while events and events[0][0] == now:
-            _, slot, number = heapq.heappop(events)
-            completed.add((number, slot))
-            collected += lengths[number, slot]
-            if number + 1 < rounds:
-                heapq.heappush(events, (now + int(lengths[number + 1, slot]), slot, number + 1))
-            else:
-                out_of_episodes = True
-        if collected >= budget:
-            return completed
-        if out_of_episodes:
-            return None
-
-
-def kept_by_simulation(lengths, budget):
-    """The simulation of every task as a mask of shape (task, round x slot); `lengths` is (round, task, slot)."""
-    rounds, tasks, slots = lengths.shape
-    kept = np.zeros((tasks, rounds, slots), dtype=bool)
-    for task in range(tasks):
-        completed = simulate_budget(lengths[:, task], budget)
-        if completed is None:
-            return None
-        for number, slot in completed:
-            kept[task, number, slot] = True
-    return kept.reshape(tasks, -1)
-
-
-def masks_of(lengths, horizon):
-    return [(torch.arange(horizon) < torch.as_tensor(one)[..., None]).double() for one in lengths]
 
 
 def test_axes_are_task_episode_time_feature():
@@ -372,40 +334,6 @@ def test_successive_samples_differ():
     assert not torch.equal(first.actions[:, :, 0], second.actions[:, :, 0])
 
 
-@pytest.mark.parametrize("seed", range(20))
-@pytest.mark.parametrize("longest", [2, 5, 30])
-def test_budget_keeps_what_a_sampler_with_slots_completes(seed, longest):
-    rng = np.random.default_rng(seed)
-    tasks, slots, horizon = 3, 4, 30
-    lengths = rng.integers(1, longest + 1, (80, tasks, slots))
-    budget = slots * horizon
-    answers = []
-    for rounds in (1, 2, 3, 5, 10, 20, 80):
-        expected = kept_by_simulation(lengths[:rounds], budget)
-        kept = _within_budget(masks_of(lengths[:rounds], horizon), budget)
-        assert (kept is None) == (expected is None)
-        if expected is not None:
-            np.testing.assert_array_equal(kept.numpy().astype(bool), expected)
-        answers.append(expected is not None)
-    assert answers[-1]
-    assert not answers[0] or longest == horizon
-
-
-def test_budget_of_full_episodes_needs_one_round():
-    masks = [torch.ones(2, 3, 10, dtype=torch.float64)]
-    assert _within_budget(masks, 30).all()
-    assert _within_budget(masks, 31) is None
-
-
-def test_budget_waits_for_slots_that_may_still_complete_episodes():
-    # slot 1 has run out of episodes at time 1, while the budget is reached by slot 0 at time 10
-    one_round = np.array([[[10, 1]]])
-    assert _within_budget(masks_of(one_round, 10), 10) is None
-    two_rounds = np.array([[[10, 1]], [[10, 9]]])
-    kept = _within_budget(masks_of(two_rounds, 10), 10)
-    assert kept.tolist() == [[True, True, False, True]]
-
-
 def rounds_of_episodes(number):
     """The rounds that a sampler with seed 0 collects, one after another."""
     sampler, (rng, generator) = make_sampler(make_env()), generators()
@@ -453,21 +381,6 @@ def test_where_no_episode_ends_early_both_units_collect_the_same():
         assert torch.equal(getattr(by_episodes, name), getattr(by_transitions, name))
 
 
-def test_task_returns_average_over_kept_episodes_only():
-    rewards = torch.randn(2, 3, 4, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
-    mask = torch.ones_like(rewards)
-    mask[0, 1] = 0
-    mask[1, 2, 2:] = 0
-    empty = torch.zeros(2, 3, 4, 1)
-    rollouts = Rollouts(empty, empty, rewards, mask, empty)
-    expected = [
-        rewards[0, [0, 2]].sum().item() / 2,
-        (rewards[1, :2].sum() + rewards[1, 2, :2].sum()).item() / 3,
-    ]
-    assert rollouts.task_returns().tolist() == pytest.approx(expected)
-    assert rollouts.transitions == 18
-
-
 def test_watchers_are_told_of_every_reset_and_step():
     env, told = FakeEnv(num_envs=2, lengths=[1, 3]), []
     policy = ScriptedPolicy(torch.zeros(2, 1, 2))
@@ -475,7 +388,7 @@ def test_watchers_are_told_of_every_reset_and_step():
     def watch(rewards, running):
         told.append((env.time, rewards.tolist(), running.tolist()))
 
-    Sampler(env, policy, 2, SamplingConfig(1), CPU, watch).sample(torch.zeros(1), *generators())
+    Sampler([env], policy, SamplingConfig(1), CPU, watch).sample(torch.zeros(1), *generators())
     assert told == [
         (0, [0, 0], [True, True]),
         (1, [0, 0], [False, True]),
@@ -484,7 +397,74 @@ def test_watchers_are_told_of_every_reset_and_step():
     ]
 
 
-def test_rollouts_cannot_be_changed():
-    rollouts = sample_fake(FakeEnv())
-    with pytest.raises(AttributeError):
-        rollouts.mask = rollouts.mask * 0
+def group_of_fakes(*envs):
+    """A sampler with an environment a group, three episodes a task."""
+    policy = make_policy(envs[0].single_observation_space, envs[0].single_action_space, PolicyConfig((4,)))
+    return Sampler(envs, policy, SamplingConfig(3), CPU)
+
+
+@pytest.mark.parametrize("unit", ["episodes", "transitions"])
+@pytest.mark.parametrize("sizes", [(1, 2), (2, 1), (1, 1, 1)])
+def test_groups_sample_what_one_environment_does(sizes, unit):
+    """2D navigation has no randomness of its own: which group a task is in does not matter."""
+    whole = make_sampler(make_env(), unit=unit)
+    envs = [gymnasium.make_vec(ENV_ID, num_envs=size * EPISODES, **KWARGS) for size in sizes]
+    grouped = Sampler(envs, whole.policy, SamplingConfig(EPISODES, unit=unit), CPU)
+    assert grouped.num_tasks == TASKS
+    grouped.set_tasks(whole.groups[0].env.tasks[::EPISODES])
+    params = torch.stack([init(whole, seed) for seed in range(TASKS)])
+    expected, rollouts = (sampler.sample(params, *generators()) for sampler in (whole, grouped))
+    for name in FIELDS:
+        torch.testing.assert_close(getattr(rollouts, name), getattr(expected, name), rtol=0, atol=1e-12)
+    shared = [sampler.sample(params[0], *generators()).actions for sampler in (whole, grouped)]
+    torch.testing.assert_close(*shared, rtol=0, atol=1e-12)
+
+
+def test_groups_may_take_different_times():
+    sampler = group_of_fakes(FakeEnv(3, lengths=[1, 2, 2]), FakeEnv(6, lengths=[3, 1, 1, 1, 4, 1]))
+    rollouts = sample(sampler)
+    assert rollouts.mask.sum(dim=2).tolist() == [[1, 2, 2], [3, 1, 1], [1, 4, 1]]
+    assert rollouts.rewards[2, 1].tolist() == [0, 1, 2, 3]
+
+
+def test_tasks_are_drawn_and_set_for_all_groups():
+    envs = FakeEnv(3), FakeEnv(6)
+    sampler = group_of_fakes(*envs)
+    tasks = sampler.sample_tasks(np.random.default_rng(0))
+    assert tasks.shape == (3, 1)
+    sampler.set_tasks(tasks)
+    assert envs[0].tasks[:, 0].tolist() == [tasks[0, 0]] * 3
+    assert envs[1].tasks[:, 0].tolist() == [tasks[1, 0]] * 3 + [tasks[2, 0]] * 3
+
+
+def test_groups_start_from_different_seeds():
+    envs = [gymnasium.make_vec(ENV_ID, num_envs=3, **KWARGS) for _ in range(2)]  # sample tasks in each reset
+    sample(group_of_fakes(*envs))
+    assert not np.isclose(envs[0].tasks, envs[1].tasks).any()
+
+
+def test_groups_step_at_the_same_time(monkeypatch):
+    both_are_stepping = threading.Barrier(2, timeout=60)
+    advance = FakeEnv._advance
+
+    def wait_for_the_other(env, actions, running):
+        both_are_stepping.wait()
+        return advance(env, actions, running)
+
+    monkeypatch.setattr(FakeEnv, "_advance", wait_for_the_other)
+    assert sample(group_of_fakes(FakeEnv(3, horizon=4), FakeEnv(3, horizon=4))).transitions == 2 * 3 * 4
+
+
+def test_non_finite_numbers_are_reported_by_the_number_of_the_task_in_all_groups():
+    sampler = group_of_fakes(FakeEnv(3), FakeEnv(6, spoilt=[("reward", 4, 2)]))
+    with pytest.raises(NonFiniteError, match=r"task 2 .*episode 1, step 2"):
+        sample(sampler)
+
+
+def test_diverged_simulations_of_all_groups_are_counted():
+    envs = FakeEnv(3), FakeEnv(6)
+    sampler = group_of_fakes(*envs)
+    for env in envs:
+        env._start = lambda chosen, env=env: (setattr(env, "time", 0), env.diverged.__setitem__(1, True))
+    sample(sampler)
+    assert sampler.diverged == 2

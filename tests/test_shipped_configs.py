@@ -73,7 +73,8 @@ def test_a_meta_iteration_runs(name):
     assert metrics["env_steps"] <= (config.adaptation.steps + 1) * 2 * 2 * 4
     assert f"return/step_{config.adaptation.steps}" in metrics
     assert metrics["diverged_simulations"] == 0
-    learner.env.close()
+    for group in learner.sampler.groups:
+        group.env.close()
 
 
 @every_config

@@ -164,13 +164,14 @@ def test_diverged_simulations_are_counted_and_do_not_stop_the_run(monkeypatch):
         [*TINY[2:], "--env.id=mamlrl/AntDirection-v0", "--env.kwargs={horizon: 10}"],
     )
     learner = MetaLearner(config)
-    start = type(learner.env)._start
+    env_class = type(learner.sampler.groups[0].env)
+    start = env_class._start
 
     def start_one_badly(env, chosen):
         start(env, chosen)
         env.simulator.velocities[0] = 1e20
 
-    monkeypatch.setattr(type(learner.env), "_start", start_one_badly)
+    monkeypatch.setattr(env_class, "_start", start_one_badly)
     metrics = learner.iterate()
     assert metrics["diverged_simulations"] == 2  # one before adaptation, one after
     assert all(map(torch.isfinite, map(torch.tensor, metrics.values())))

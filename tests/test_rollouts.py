@@ -1,0 +1,102 @@
+from dataclasses import fields, replace
+
+import numpy as np
+import pytest
+import torch
+from budgets import kept_by_simulation
+
+from mamlrl.rollouts import Rollouts, join, keep, within_budget
+
+FIELDS = [field.name for field in fields(Rollouts)]
+
+
+def masks_of(lengths, horizon):
+    return [(torch.arange(horizon) < torch.as_tensor(one)[..., None]).double() for one in lengths]
+
+
+@pytest.mark.parametrize("seed", range(20))
+@pytest.mark.parametrize("longest", [2, 5, 30])
+def test_budget_keeps_what_a_sampler_with_slots_completes(seed, longest):
+    rng = np.random.default_rng(seed)
+    tasks, slots, horizon = 3, 4, 30
+    lengths = rng.integers(1, longest + 1, (80, tasks, slots))
+    budget = slots * horizon
+    answers = []
+    for rounds in (1, 2, 3, 5, 10, 20, 80):
+        expected = kept_by_simulation(lengths[:rounds], budget)
+        kept = within_budget(masks_of(lengths[:rounds], horizon), budget)
+        assert (kept is None) == (expected is None)
+        if expected is not None:
+            np.testing.assert_array_equal(kept.numpy().astype(bool), expected)
+        answers.append(expected is not None)
+    assert answers[-1]
+    assert not answers[0] or longest == horizon
+
+
+def test_budget_of_full_episodes_needs_one_round():
+    masks = [torch.ones(2, 3, 10, dtype=torch.float64)]
+    assert within_budget(masks, 30).all()
+    assert within_budget(masks, 31) is None
+
+
+def test_budget_waits_for_slots_that_may_still_complete_episodes():
+    # slot 1 has run out of episodes at time 1, while the budget is reached by slot 0 at time 10
+    one_round = np.array([[[10, 1]]])
+    assert within_budget(masks_of(one_round, 10), 10) is None
+    two_rounds = np.array([[[10, 1]], [[10, 9]]])
+    kept = within_budget(masks_of(two_rounds, 10), 10)
+    assert kept.tolist() == [[True, True, False, True]]
+
+
+def some_rollouts(tasks, episodes, time, seed=0):
+    generator = torch.Generator().manual_seed(seed)
+    shape = (tasks, episodes, time)
+    observations, actions, outputs = (torch.randn(*shape, size, generator=generator) for size in (3, 2, 4))
+    rewards = torch.randn(shape, generator=generator, dtype=torch.float64)
+    return Rollouts(observations, actions, rewards, torch.ones_like(rewards), outputs)
+
+
+@pytest.mark.parametrize(("dim", "sizes"), [(0, [(2, 3), (1, 3)]), (1, [(2, 3), (2, 4)])])
+def test_joined_rollouts_hold_every_piece_and_zeros_after_the_shorter_one(dim, sizes):
+    pieces = [some_rollouts(*size, time, seed=time) for size, time in zip(sizes, (4, 6), strict=True)]
+    joined = join(pieces, dim)
+    for name in FIELDS:
+        parts = getattr(joined, name).split([size[dim] for size in sizes], dim=dim)
+        for part, piece in zip(parts, pieces, strict=True):
+            values = getattr(piece, name)
+            assert torch.equal(part[:, :, : values.shape[2]], values)
+            assert not part[:, :, values.shape[2] :].any()
+        assert getattr(joined, name).shape[2] == 6
+
+
+def test_episodes_that_are_not_kept_are_masked_and_earn_nothing():
+    rollouts = some_rollouts(2, 3, 4)
+    rollouts = replace(rollouts, mask=(torch.arange(4) < 3).double().expand(2, 3, 4))
+    kept = torch.tensor([[True, False, True], [False, True, True]])
+    result = keep(rollouts, kept)
+    assert torch.equal(result.mask, rollouts.mask * kept[:, :, None])
+    assert torch.equal(result.rewards[kept][:, :3], rollouts.rewards[kept][:, :3])
+    assert not result.rewards[~kept].any()
+    assert result.transitions == 12
+    assert torch.equal(result.observations, rollouts.observations)
+
+
+def test_task_returns_average_over_kept_episodes_only():
+    rewards = torch.randn(2, 3, 4, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
+    mask = torch.ones_like(rewards)
+    mask[0, 1] = 0
+    mask[1, 2, 2:] = 0
+    empty = torch.zeros(2, 3, 4, 1)
+    rollouts = Rollouts(empty, empty, rewards, mask, empty)
+    expected = [
+        rewards[0, [0, 2]].sum().item() / 2,
+        (rewards[1, :2].sum() + rewards[1, 2, :2].sum()).item() / 3,
+    ]
+    assert rollouts.task_returns().tolist() == pytest.approx(expected)
+    assert rollouts.transitions == 18
+
+
+def test_rollouts_cannot_be_changed():
+    rollouts = some_rollouts(1, 2, 3)
+    with pytest.raises(AttributeError):
+        rollouts.mask = rollouts.mask * 0

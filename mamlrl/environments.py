@@ -53,7 +53,7 @@ def make_task_env(config: EnvConfig, num_envs: int, render_mode: str | None = No
 
 
 def make_task_envs(config: EnvConfig, num_tasks: int, sampling: SamplingConfig) -> list[TaskVectorEnv]:
-    """Makes an environment for each group of tasks; those that have threads of their own share the CPUs.
+    """Makes an environment for each group of tasks; several that have threads of their own share the CPUs.
 
     Args:
         config: Id and keyword arguments.
@@ -64,7 +64,7 @@ def make_task_envs(config: EnvConfig, num_tasks: int, sampling: SamplingConfig) 
         UserError: See `make_task_env`.
     """
     groups = np.array_split(range(num_tasks), min(sampling.groups, num_tasks))
-    if "num_threads" in _argument_names(_find_creator(config.id)):
+    if len(groups) > 1 and "num_threads" in _argument_names(_find_creator(config.id)):
         num_threads = max(1, (os.cpu_count() or 1) // len(groups))
         config = replace(config, kwargs={"num_threads": num_threads, **config.kwargs})
     return [make_task_env(config, len(group) * sampling.episodes_per_task) for group in groups]

@@ -40,7 +40,7 @@ class Rollouts:
 
 
 def join(pieces: Sequence[Rollouts], dim: int) -> Rollouts:
-    """Joins rollouts along the axis of tasks, 0, or of episodes, 1, and pads time."""
+    """Joins rollouts along the axis of tasks, 0, or of episodes, 1, and pads time with zeros."""
     if len(pieces) == 1:
         return pieces[0]
     longest = max(piece.mask.shape[2] for piece in pieces)

@@ -35,8 +35,8 @@ class Sampler:
         policy: Maps parameters and observations to the outputs of its action distribution.
         config: How much to collect.
         device: Where the policy runs and the rollouts live.
-        watch: Called after each reset and each step of each environment, with the rewards of the step and who is
-            still running, both of shape (num_envs,).
+        watch: Called after each reset and each step of each environment, in its group's thread, with the rewards
+            of the step and who is still running, both of shape (num_envs,).
 
     Attributes:
         num_tasks: Of all groups.
@@ -159,6 +159,9 @@ class TaskGroup:
             params: Policy parameters, shape (P,), or (task, P).
             noise: Of the actions, shape (horizon, task, episode, ...).
             seed: Of the environment.
+
+        Raises:
+            NonFiniteError: If an observation or reward is not finite.
         """
         with torch.inference_mode():
             steps = list(self._steps(params, noise, seed))

@@ -140,7 +140,7 @@ class BatchSimulator(Simulator):
         warned = batch.warning[..., 1] != _TOLD
         if not warned.any() and not batch.status.any() and isfinite(self._positions_and_velocities.sum()):
             return np.zeros(len(running), dtype=np.bool_)
-        stable = np.isfinite(self.positions).all(axis=1) & np.isfinite(self.velocities).all(axis=1)
+        stable = np.isfinite(self._positions_and_velocities).all(axis=1)
         unstable = ~stable | warned[:, _UNSTABLE].any(axis=1) | (batch.status != 0)
         diverged: NDArray[np.bool_] = running & unstable
         batch.warning[..., 1] = _TOLD

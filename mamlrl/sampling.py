@@ -75,8 +75,9 @@ class Sampler:
 
     def set_tasks(self, tasks: NDArray[np.float64]) -> None:
         """Assigns tasks for all episodes to come, shape (num_tasks, ...)."""
-        for group, part in zip(self.groups, torch.from_numpy(tasks).split(self._sizes), strict=True):
-            group.env.set_tasks(part.numpy())
+        parts = np.split(tasks, np.cumsum(self._sizes)[:-1])
+        for group, part in zip(self.groups, parts, strict=True):
+            group.env.set_tasks(part)
 
     def sample(self, params: Tensor, rng: np.random.Generator, generator: torch.Generator) -> Rollouts:
         """Collects episodes of every task.

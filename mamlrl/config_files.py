@@ -1,7 +1,6 @@
 """Reading configs: a shipped one by its name or a YAML file, with overrides, validated in one step."""
 
 import json
-import re
 from collections.abc import Sequence
 from dataclasses import asdict, fields, is_dataclass
 from importlib import resources
@@ -12,7 +11,8 @@ import yaml
 from jsonargparse import ActionConfigFile, ArgumentError, ArgumentParser, Namespace
 
 from mamlrl.config import Config
-from mamlrl.errors import UserError, suggestion
+from mamlrl.config_errors import explain
+from mamlrl.errors import UserError
 
 
 def config_names() -> list[str]:
@@ -100,7 +100,7 @@ def parse(parser: ArgumentParser, arguments: Sequence[str]) -> Namespace:
     try:
         return parser.parse_args(list(arguments))
     except (ArgumentError, ValueError) as error:
-        raise UserError(_explain(parser, str(error))) from None
+        raise UserError(explain(str(error), _keys(parser))) from None
 
 
 def build_config(parser: ArgumentParser, namespace: Namespace) -> Config:
@@ -157,21 +157,7 @@ def restore_config(values: dict[str, Any]) -> Config:
     try:
         return build_config(parser, parser.parse_object(values))
     except (ArgumentError, ValueError, TypeError, AttributeError) as error:
-        raise UserError(_explain(parser, str(error))) from None
-
-
-def _explain(parser: ArgumentParser, message: str) -> str:
-    """Makes a parser's message one line, and adds the nearest key to an unknown one."""
-    line = " ".join(message.split())
-    unknown = re.search(r"(?:[Gg]roup '(?P<group>[^']+)' does not accept o|O)ption '(?P<key>[^']+)'", line)
-    option = re.search(r"unrecognized arguments: --(?P<key>[\w.]+)", line)
-    if unknown:
-        key = ".".join(filter(None, [unknown["group"], unknown["key"]]))
-    elif option:
-        key = option["key"]
-    else:
-        return line
-    return f"{line}{suggestion(key, _keys(parser))}"
+        raise UserError(explain(str(error), _keys(parser))) from None
 
 
 def _keys(parser: ArgumentParser) -> list[str]:

@@ -62,7 +62,7 @@ def test_restricted_values_are_refused_by_name(key, kind):
     for text in texts:
         with pytest.raises(UserError, match=re.escape(key)) as raised:
             load_config("navigation2d", [f"--{key}={text}"])
-        assert "\n" not in str(raised.value)
+        assert not re.search(r"\n|Parser|Not of type|<class|typing|restriction|\bv[<>]", str(raised.value))
 
 
 @pytest.mark.parametrize(("key", "kind"), LEAVES, ids=[key for key, _ in LEAVES])

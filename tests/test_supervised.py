@@ -219,7 +219,7 @@ def test_from_evaluation_to_figures(trained, tmp_path, capsys):
     ("options", "words"),
     [
         (["--data.dataset=sinus"], ["data.dataset", "sinusoid"]),
-        (["--data.shots=0"], ["data.shots", "v>0"]),
+        (["--data.shots=0"], ["data.shots", "> 0"]),
         (["--data.queries=-1"], ["data.queries"]),
         (["--save_every=0"], ["save_every"]),
         (["--outer_optimizer=trust_region"], ["outer_optimizer", "trust_region", "adam"]),

@@ -1,0 +1,43 @@
+"""What is wrong with a config, in words for people who do not know the parser."""
+
+import re
+from collections.abc import Sequence
+
+from mamlrl.errors import suggestion
+
+_PLAIN_WORDS = [  # the parser's, and ours
+    (r'Parser key "([^"]+)":', r"\1"),
+    (r"Does not validate .*? Errors: - (.*) - Expected a <class 'NoneType'>.* Given value: (.*)", r"\1, \2"),
+    (r"Not of type \w+:(?: \S+)? does not conform to restriction ([^,]+), (.*)", r"must be \1 or null, got \2"),
+    (r"Not of type \w+: (\S+) does not conform to restriction (.+)", r"must be \2, got \1"),
+    (r"\bv(<=|>=|<|>)", r"\1 "),
+    (r"Not of type \w+: (?:invalid literal for int\(\) with base 10: '(.*)'|(\S+) not an integer)",
+     r"must be a whole number, got \1\2"),
+    (r"Not of type \w+: could not convert string to float: '(.*?)'(, .*)?$", r"must be a number, got \1"),
+    (r"Not of type \w+: (?:int|float)\(\) argument must be .* not 'NoneType'", r"must have a value, not null"),
+    (r"Expected a typing\.Literal\[(.*)\]\. Got value: ?", r"must be one of \1, got "),
+    (r"Expected a <class 'bool'>\. Got value:", "must be true or false, got"),
+    (r"Expected a <class 'tuple'>\. Got value:", "must be a list, such as [1, 2], got"),
+    (r"Expected a <class 'dict'>\. Got value:", "must have keys of its own, got"),
+]  # fmt: skip
+
+
+def explain(message: str, keys: Sequence[str]) -> str:
+    """Puts a parser's message into one line and plain words, and adds the nearest key to an unknown one.
+
+    Args:
+        message: Of jsonargparse.
+        keys: Those that there are, dotted.
+    """
+    line = " ".join(message.split())
+    unknown = re.search(r"(?:[Gg]roup '(?P<group>[^']+)' does not accept o|O)ption '(?P<key>[^']+)'", line)
+    option = re.search(r"unrecognized arguments: --(?P<key>[\w.]+)", line)
+    if unknown:
+        key = ".".join(filter(None, [unknown["group"], unknown["key"]]))
+    elif option:
+        key = option["key"]
+    else:
+        for theirs, ours in _PLAIN_WORDS:
+            line = re.sub(theirs, ours, line)
+        return line
+    return f"{line}{suggestion(key, keys)}"

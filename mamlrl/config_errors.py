@@ -18,6 +18,7 @@ _PLAIN_WORDS = [  # the parser's, and ours
     (r"Expected a typing\.Literal\[(.*)\]\. Got value: ?", r"must be one of \1, got "),
     (r"Expected a <class 'bool'>\. Got value:", "must be true or false, got"),
     (r"Expected a <class 'tuple'>\. Got value:", "must be a list, such as [1, 2], got"),
+    (r"Unable to load config '(.*?)' - .*", r"must have keys of its own, got \1"),
     (r"Expected a <class 'dict'>\. Got value:", "must have keys of its own, got"),
 ]  # fmt: skip
 

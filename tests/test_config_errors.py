@@ -20,6 +20,7 @@ from mamlrl.errors import UserError
         ("policy.hidden_sizes=8", "policy.hidden_sizes must be a list, such as [1, 2], got 8"),
         ("policy.activation=sine", "policy.activation must be one of 'relu', 'tanh', got sine"),
         ("sampling.rescale_actions=maybe", "sampling.rescale_actions must be true or false, got maybe"),
+        ("sampling=3", "sampling must have keys of its own, got 3"),
         ("env.kwargs=8", "env.kwargs must have keys of its own, got 8"),
     ],
 )

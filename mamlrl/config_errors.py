@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from mamlrl.errors import suggestion
 
 _PLAIN_WORDS = [  # the parser's, and ours
-    (r'Parser key "([^"]+)":', r"\1"),
+    (r'Parser key "([^"]+)"( element \d+)?:', r"\1\2"),
     (r"Does not validate .*? Errors: - (.*) - Expected a <class 'NoneType'>.* Given value: (.*)", r"\1, \2"),
     (r"Not of type \w+:(?: \S+)? does not conform to restriction ([^,]+), (.*)", r"must be \1 or null, got \2"),
     (r"Not of type \w+: (\S+) does not conform to restriction (.+)", r"must be \2, got \1"),

@@ -33,7 +33,7 @@ test: $(VENV)/installed-test
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	cd tests && ../$(BIN)/mypy --config-file ../setup.cfg  # from here, the package is the installed one
-	$(BIN)/pytest -q -n 2 -m 'not slow'
+	OMP_NUM_THREADS=1 $(BIN)/pytest -q -n 2 -m 'not slow'  # two workers, a thread each
 
 # Statistical checks that train policies; minutes to hours.
 test-slow: $(VENV)/installed-test

@@ -31,14 +31,18 @@ def explain(message: str, keys: Sequence[str]) -> str:
         keys: Those that there are, dotted.
     """
     line = " ".join(message.split())
+    key = _unknown_key(line)
+    if key is not None:
+        return f"{line}{suggestion(key, keys)}"
+    for theirs, ours in _PLAIN_WORDS:
+        line = re.sub(theirs, ours, line)
+    return line
+
+
+def _unknown_key(line: str) -> str | None:
+    """Returns the dotted key that a message says there is not, if it says so."""
+    option = re.search(r"unrecognized arguments: --([\w.]+)", line)
+    if option:
+        return option[1]
     unknown = re.search(r"(?:[Gg]roup '(?P<group>[^']+)' does not accept o|O)ption '(?P<key>[^']+)'", line)
-    option = re.search(r"unrecognized arguments: --(?P<key>[\w.]+)", line)
-    if unknown:
-        key = ".".join(filter(None, [unknown["group"], unknown["key"]]))
-    elif option:
-        key = option["key"]
-    else:
-        for theirs, ours in _PLAIN_WORDS:
-            line = re.sub(theirs, ours, line)
-        return line
-    return f"{line}{suggestion(key, keys)}"
+    return ".".join(filter(None, [unknown["group"], unknown["key"]])) if unknown else None

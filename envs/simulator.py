@@ -150,7 +150,7 @@ class BatchSimulator(Simulator):
     def advance(self, controls: FloatArray, running: NDArray[np.bool_]) -> None:
         """See `Simulator.advance`."""
         self._controls[...] = controls
-        self._batch.step(None if running.all() else running, self._substeps)
+        self._batch.step(running, self._substeps)
 
     def scale(self, parameter: str, chosen: NDArray[np.bool_], factors: FloatArray) -> None:
         """See `Simulator.scale`."""

@@ -7,13 +7,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from mamlrl.envs.locomotion import Body, LocomotionVectorEnv, gymnasium_model
-from mamlrl.envs.physical_tasks import Crippled, PhysicalParameters
-from mamlrl.envs.rendering import View
-from mamlrl.envs.simulator import FloatArray, Simulator, fill_fields_on_reset
-from mamlrl.envs.step_functions import BODY_MOTION, CONTACT_FORCES, run_after_each_step
+from mamlrl.envs.locomotion.body import Body, LocomotionVectorEnv, gymnasium_model
+from mamlrl.envs.locomotion.physical_tasks import Crippled, PhysicalParameters
+from mamlrl.envs.locomotion.tasks import Direction, Goal, Motion, Velocity
+from mamlrl.envs.physics.simulator import FloatArray, Simulator, fill_fields_on_reset
+from mamlrl.envs.physics.step_functions import BODY_MOTION, CONTACT_FORCES, run_after_each_step
+from mamlrl.envs.pictures.rendering import View
 from mamlrl.envs.task_env import SingleTaskEnv
-from mamlrl.envs.tasks import Direction, Goal, Motion, Velocity
 
 MODEL_FILE = "ant.xml"
 TORSO = 1  # body

@@ -6,12 +6,12 @@ from typing import Any
 
 import numpy as np
 
-from mamlrl.envs.engine import mujoco
-from mamlrl.envs.locomotion import Body, LocomotionVectorEnv, gymnasium_model
-from mamlrl.envs.physical_tasks import Crippled, PhysicalParameters
-from mamlrl.envs.simulator import FloatArray, Simulator
+from mamlrl.envs.locomotion.body import Body, LocomotionVectorEnv, gymnasium_model
+from mamlrl.envs.locomotion.physical_tasks import Crippled, PhysicalParameters
+from mamlrl.envs.locomotion.tasks import Direction, Motion, Velocity
+from mamlrl.envs.physics.engine import mujoco
+from mamlrl.envs.physics.simulator import FloatArray, Simulator
 from mamlrl.envs.task_env import SingleTaskEnv
-from mamlrl.envs.tasks import Direction, Motion, Velocity
 
 MODEL_FILE = "half_cheetah.xml"
 TORSO = 1  # body; its coordinates are x, z and an angle about y, and each other body has one more angle

@@ -12,22 +12,22 @@ from typing import TYPE_CHECKING, cast
 import numpy as np
 import torch
 
-from mamlrl.config import Config, PositiveInt
-from mamlrl.config_files import build_config, config_parser, parse
-from mamlrl.environments import make_task_env
+from mamlrl.benchmarks.supervised import print_supervised
 from mamlrl.envs import TaskVectorEnv
-from mamlrl.experiments import make_learner
-from mamlrl.learner import MetaLearner
-from mamlrl.rollouts import Rollouts
-from mamlrl.sampling import Sampler
+from mamlrl.experiments.experiment import Config, PositiveInt
+from mamlrl.experiments.files import build_config, config_parser, parse
+from mamlrl.learners.build import make_learner
+from mamlrl.learners.policy import MetaLearner
+from mamlrl.learners.supervised import SupervisedLearner
+from mamlrl.sampling.build import make_task_env
+from mamlrl.sampling.rollouts import Rollouts
+from mamlrl.sampling.sampler import Sampler
 from mamlrl.scripts.main import run_program
-from mamlrl.scripts.supervised_benchmark import print_supervised
-from mamlrl.supervised import SupervisedLearner
 from mamlrl.timing import PhaseTimer, seconds_of
 
 if TYPE_CHECKING:  # a benchmark without physics does not need MuJoCo
-    from mamlrl.envs.locomotion import LocomotionVectorEnv
-    from mamlrl.envs.simulator import Simulator
+    from mamlrl.envs.locomotion.body import LocomotionVectorEnv
+    from mamlrl.envs.physics.simulator import Simulator
 
 INNER_PHASES = ("seconds/sampling", "seconds/advantages", "seconds/adaptation")
 

@@ -13,14 +13,14 @@ from jsonargparse import ArgumentParser, Namespace
 from jsonargparse.typing import restricted_string_type
 from torch import Tensor
 
-from mamlrl.checkpoints import load_checkpoint
-from mamlrl.comparison import Measurement, Reference, compare, settings, solve
-from mamlrl.config import Config, PositiveInt
-from mamlrl.config_files import build_config, config_parser, parse, set_config_defaults
+from mamlrl.adaptation.build import ESTIMATORS
+from mamlrl.benchmarks.comparison import Measurement, Reference, compare, settings, solve
+from mamlrl.benchmarks.problems import Problem, comparable, sample_problem
 from mamlrl.errors import UserError
-from mamlrl.estimators import ESTIMATORS
-from mamlrl.plotting import comparison
-from mamlrl.problems import Problem, comparable, sample_problem
+from mamlrl.experiments.experiment import Config, PositiveInt
+from mamlrl.experiments.files import build_config, config_parser, parse, set_config_defaults
+from mamlrl.figures.plotting import comparison
+from mamlrl.runs.checkpoints import load_checkpoint
 from mamlrl.scripts.main import run_program
 
 Counts = restricted_string_type("Counts", r"[1-9]\d*(,[1-9]\d*)*$")

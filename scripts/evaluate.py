@@ -9,14 +9,14 @@ from pathlib import Path
 from typing import Any
 
 from mamlrl import __version__
-from mamlrl.checkpoints import load_checkpoint
-from mamlrl.config import Config
-from mamlrl.config_files import build_config, config_parser, parse, set_config_defaults
 from mamlrl.errors import UserError
-from mamlrl.evaluation import Evaluation, mean_interval
-from mamlrl.experiments import evaluate
+from mamlrl.evaluation.evaluation import Evaluation, mean_interval
+from mamlrl.experiments.experiment import Config
+from mamlrl.experiments.files import build_config, config_parser, parse, set_config_defaults
+from mamlrl.learners.build import evaluate
+from mamlrl.runs.checkpoints import load_checkpoint
+from mamlrl.runs.training import best_checkpoint
 from mamlrl.scripts.main import run_program
-from mamlrl.training import best_checkpoint
 
 
 def run(arguments: Sequence[str]) -> int:

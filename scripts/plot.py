@@ -15,11 +15,11 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from mamlrl.checkpoints import load_checkpoint
-from mamlrl.config_files import build_config, config_parser, parse, set_config_defaults
 from mamlrl.errors import UserError
-from mamlrl.metrics import Metrics, read_metrics
-from mamlrl.plotting import adaptation_curves, learning_curves, navigation_paths, regression_fits
+from mamlrl.experiments.files import build_config, config_parser, parse, set_config_defaults
+from mamlrl.figures.plotting import adaptation_curves, learning_curves, navigation_paths, regression_fits
+from mamlrl.runs.checkpoints import load_checkpoint
+from mamlrl.runs.metrics_file import Metrics, read_metrics
 from mamlrl.scripts.evaluate import checkpoint_file, evaluate_checkpoint
 from mamlrl.scripts.main import run_program
 

@@ -8,10 +8,10 @@ from pathlib import Path
 
 from jsonargparse import ArgumentParser
 
-from mamlrl.config import PositiveInt, Seed
-from mamlrl.config_files import parse
+from mamlrl.experiments.experiment import PositiveInt, Seed
+from mamlrl.experiments.files import parse
 from mamlrl.scripts.main import run_program
-from mamlrl.strokes import write_strokes
+from mamlrl.supervised.strokes import write_strokes
 
 
 def run(arguments: Sequence[str]) -> int:

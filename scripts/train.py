@@ -6,10 +6,10 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from mamlrl.checkpoints import load_checkpoint
-from mamlrl.config_files import build_config, config_parser, parse, set_config_defaults
+from mamlrl.experiments.files import build_config, config_parser, parse, set_config_defaults
+from mamlrl.runs.checkpoints import load_checkpoint
+from mamlrl.runs.training import latest_checkpoint, train
 from mamlrl.scripts.main import run_program
-from mamlrl.training import latest_checkpoint, train
 
 
 def run(arguments: Sequence[str]) -> int:

@@ -7,16 +7,16 @@ from collections.abc import Sequence
 from dataclasses import fields
 from pathlib import Path
 
-from mamlrl.checkpoints import load_checkpoint
-from mamlrl.config import NonNegativeInt
-from mamlrl.config_files import build_config, config_parser, parse, set_config_defaults
 from mamlrl.errors import UserError
-from mamlrl.experiments import is_supervised
-from mamlrl.policy_evaluation import PolicyEvaluation
+from mamlrl.evaluation.policy import PolicyEvaluation
+from mamlrl.experiments.experiment import NonNegativeInt
+from mamlrl.experiments.files import build_config, config_parser, parse, set_config_defaults
+from mamlrl.figures.film import VideoConfig, film, filmed_env, frame_rate
+from mamlrl.figures.video_file import video_file
+from mamlrl.learners.build import is_supervised
+from mamlrl.runs.checkpoints import load_checkpoint
 from mamlrl.scripts.evaluate import checkpoint_file, evaluate_checkpoint
 from mamlrl.scripts.main import run_program
-from mamlrl.video import VideoConfig, film, filmed_env, frame_rate
-from mamlrl.video_files import video_file
 
 
 def run(arguments: Sequence[str]) -> int:

@@ -1,6 +1,6 @@
 """Short runs of every kind of experiment, recorded to the last bit: a change of structure must not change them.
 
-    python tests/behaviour.py        # records anew, after a change that is meant to change numbers
+python tests/behaviour.py        # records anew, after a change that is meant to change numbers
 """
 
 import csv

@@ -1,3 +1,3 @@
-from mamlrl.envs.graphics import choose_platform
+from mamlrl.envs.pictures.graphics import choose_platform
 
 choose_platform()  # before MuJoCo is imported

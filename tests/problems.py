@@ -2,11 +2,11 @@
 
 import torch
 
-from mamlrl.batches import Batch
-from mamlrl.context import ContextPolicy
-from mamlrl.distributions import Categorical, DiagonalGaussian
-from mamlrl.losses import TaskLosses, reinforce
-from mamlrl.policies import MlpPolicy
+from mamlrl.losses.batches import Batch
+from mamlrl.losses.policy_losses import TaskLosses, reinforce
+from mamlrl.networks.context import ContextPolicy
+from mamlrl.networks.distributions import Categorical, DiagonalGaussian
+from mamlrl.networks.mlp import MlpPolicy
 
 OBSERVATION_SIZE = 3
 

@@ -4,12 +4,12 @@ import numpy as np
 import pytest
 import torch
 
-from mamlrl.advantages import discounted_sum, gae, process, standardize
-from mamlrl.batches import Batch
-from mamlrl.config import AdvantageConfig
-from mamlrl.distributions import DiagonalGaussian
-from mamlrl.losses import reinforce, surrogate
-from mamlrl.rollouts import Rollouts
+from mamlrl.experiments.experiment import AdvantageConfig
+from mamlrl.losses.batches import Batch
+from mamlrl.losses.policy_losses import reinforce, surrogate
+from mamlrl.networks.distributions import DiagonalGaussian
+from mamlrl.sampling.advantages import discounted_sum, gae, process, standardize
+from mamlrl.sampling.rollouts import Rollouts
 
 TASKS, EPISODES, TIME, SIZE, ACTIONS = 4, 5, 12, 3, 2
 

@@ -6,9 +6,9 @@ import pytest
 import torch
 from problems import make_batch, make_inner_losses, make_params, make_policy, relative_error
 
-from mamlrl.autograd_linearization import AutogradLinearization
-from mamlrl.linalg import FisherProduct, HessianProduct, task_gradients
-from mamlrl.policies import MlpPolicy
+from mamlrl.losses.derivatives import FisherProduct, HessianProduct, task_gradients
+from mamlrl.networks.autograd_linearization import AutogradLinearization
+from mamlrl.networks.mlp import MlpPolicy
 
 
 @dataclass(frozen=True)

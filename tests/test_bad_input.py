@@ -21,9 +21,9 @@ from gymnasium.spaces import Box, Dict, Discrete, MultiBinary, MultiDiscrete
 from programs import TINY, deterministic_rows, run, start
 from tensorboard.summary.writer.record_writer import RecordWriter
 
-from mamlrl.checkpoints import FORMAT_VERSION, load_checkpoint
 from mamlrl.envs import TaskVectorEnv
-from mamlrl.training import best_checkpoint, latest_checkpoint
+from mamlrl.runs.checkpoints import FORMAT_VERSION, load_checkpoint
+from mamlrl.runs.training import best_checkpoint, latest_checkpoint
 
 PLANE = Box(-20, 20, (2,), np.float64)
 ONE = [*TINY, "--iterations=1"]

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 import torch
 
-from mamlrl.baselines import baseline_features, explained_variance, fit_values
+from mamlrl.sampling.value_baseline import baseline_features, explained_variance, fit_values
 
 TASKS, EPISODES, TIME, SIZE = 4, 5, 30, 3
 

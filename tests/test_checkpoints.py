@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 import torch
 
-from mamlrl.checkpoints import FORMAT_VERSION, load_checkpoint, save_checkpoint
-from mamlrl.config_files import load_config
 from mamlrl.errors import UserError
+from mamlrl.experiments.files import load_config
+from mamlrl.runs.checkpoints import FORMAT_VERSION, load_checkpoint, save_checkpoint
 
 CONFIG = load_config("navigation2d", ["--seed=7", "--policy.hidden_sizes=[3]", "--evaluation.first_step_size=0.3"])
 

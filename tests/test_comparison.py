@@ -6,12 +6,12 @@ import torch
 from problems import relative_error
 from programs import TINY, run
 
-from mamlrl.checkpoints import load_checkpoint
-from mamlrl.comparison import Reference, Setting, compare, settings, solve
-from mamlrl.config_files import load_config
+from mamlrl.benchmarks.comparison import Reference, Setting, compare, settings, solve
+from mamlrl.benchmarks.problems import comparable, sample_problem
 from mamlrl.errors import UserError
-from mamlrl.problems import comparable, sample_problem
-from mamlrl.training import best_checkpoint
+from mamlrl.experiments.files import load_config
+from mamlrl.runs.checkpoints import load_checkpoint
+from mamlrl.runs.training import best_checkpoint
 
 SMOOTH = [
     "--policy.activation=tanh",

@@ -4,10 +4,10 @@ from typing import Literal, get_args, get_origin, get_type_hints
 
 import pytest
 
-from mamlrl import config as configs
-from mamlrl.config import Config
-from mamlrl.config_files import load_config
 from mamlrl.errors import UserError
+from mamlrl.experiments import experiment as configs
+from mamlrl.experiments.experiment import Config
+from mamlrl.experiments.files import load_config
 
 PARTS = [Config, *filter(dataclasses.is_dataclass, get_type_hints(Config).values())]
 REFUSED = {

@@ -1,8 +1,8 @@
 import pytest
 
-from mamlrl.config_errors import explain
-from mamlrl.config_files import load_config
 from mamlrl.errors import UserError
+from mamlrl.experiments.files import load_config
+from mamlrl.experiments.messages import explain
 
 
 @pytest.mark.parametrize(

@@ -5,8 +5,9 @@ from pathlib import Path
 import pytest
 import yaml
 
-from mamlrl.config import AdaptationConfig, Config, EnvConfig, PolicyConfig
-from mamlrl.config_files import (
+from mamlrl.errors import UserError
+from mamlrl.experiments.experiment import AdaptationConfig, Config, EnvConfig, PolicyConfig
+from mamlrl.experiments.files import (
     build_config,
     check_keys,
     config_names,
@@ -18,7 +19,6 @@ from mamlrl.config_files import (
     restore_config,
     set_config_defaults,
 )
-from mamlrl.errors import UserError
 
 
 def plain_types(value):

@@ -4,9 +4,9 @@ import pytest
 import torch
 from problems import OBSERVATION_SIZE
 
-from mamlrl.context import ContextPolicy
-from mamlrl.distributions import Categorical, DiagonalGaussian
-from mamlrl.policies import MlpPolicy
+from mamlrl.networks.context import ContextPolicy
+from mamlrl.networks.distributions import Categorical, DiagonalGaussian
+from mamlrl.networks.mlp import MlpPolicy
 
 TASKS, SAMPLES, CONTEXT = 3, 6, 2
 

@@ -3,16 +3,16 @@ import torch
 from problems import relative_error
 from torch import nn
 
-from mamlrl import linalg
-from mamlrl.batches import LabelledBatch
-from mamlrl.config import AdaptationConfig, ProximalConfig
-from mamlrl.convolution import ConvolutionalNetwork
-from mamlrl.distributions import Categorical
-from mamlrl.estimators import make_estimator
-from mamlrl.linalg import FisherProduct, HessianProduct, task_gradients, task_outputs
-from mamlrl.losses import TaskLosses, negative_log_likelihood
-from mamlrl.outer_step import MetaObjective
-from mamlrl.step_sizes import adapted_mask
+from mamlrl.adaptation.build import make_estimator
+from mamlrl.adaptation.step_sizes import adapted_mask
+from mamlrl.experiments.experiment import AdaptationConfig, ProximalConfig
+from mamlrl.losses import derivatives as linalg
+from mamlrl.losses.batches import LabelledBatch
+from mamlrl.losses.derivatives import FisherProduct, HessianProduct, task_gradients, task_outputs
+from mamlrl.losses.policy_losses import TaskLosses, negative_log_likelihood
+from mamlrl.networks.convolution import ConvolutionalNetwork
+from mamlrl.networks.distributions import Categorical
+from mamlrl.outer.objective import MetaObjective
 
 TASKS, SAMPLES, WAYS = 3, 6, 3
 KINDS = ["stride", "max_pool"]

@@ -4,7 +4,7 @@ import pytest
 import torch
 from scipy import stats
 
-from mamlrl.distributions import CanonicalFamily, Categorical, DiagonalGaussian, IsotropicGaussian
+from mamlrl.networks.distributions import CanonicalFamily, Categorical, DiagonalGaussian, IsotropicGaussian
 
 SIZE = 4
 SHAPE = (3, 5)  # leading axes

@@ -1,11 +1,11 @@
 import pytest
 import torch
 
-from mamlrl import environments
-from mamlrl.config import EnvConfig, SamplingConfig
-from mamlrl.environments import make_device, make_task_env, make_task_envs
 from mamlrl.envs.navigation import Navigation2DVectorEnv
 from mamlrl.errors import UserError
+from mamlrl.experiments.experiment import EnvConfig, SamplingConfig
+from mamlrl.sampling import build as environments
+from mamlrl.sampling.build import make_device, make_task_env, make_task_envs
 
 
 @pytest.mark.parametrize("prefix", ["", "mamlrl.envs:"])

@@ -13,10 +13,10 @@ from gymnasium.vector import AutoresetMode, VectorEnv
 from gymnasium.vector.utils import batch_space
 
 from mamlrl import envs
-from mamlrl.config import PolicyConfig, SamplingConfig
-from mamlrl.envs.locomotion import LocomotionVectorEnv
-from mamlrl.policies import make_policy
-from mamlrl.sampling import Sampler
+from mamlrl.envs.locomotion.body import LocomotionVectorEnv
+from mamlrl.experiments.experiment import PolicyConfig, SamplingConfig
+from mamlrl.networks.mlp import make_policy
+from mamlrl.sampling.sampler import Sampler
 
 HORIZON = 20
 NUM_ENVS = 6

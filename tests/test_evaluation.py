@@ -9,16 +9,16 @@ import torch
 from programs import TINY, run
 from scipy import stats
 
-from mamlrl.checkpoints import load_checkpoint, save_checkpoint
-from mamlrl.config import Config, SamplingConfig
-from mamlrl.config_files import load_config
-from mamlrl.environments import make_task_env
 from mamlrl.errors import UserError
-from mamlrl.evaluation import evaluation_estimator, mean_interval
-from mamlrl.experiments import evaluate
-from mamlrl.policies import make_policy
-from mamlrl.sampling import Sampler
-from mamlrl.training import best_checkpoint, latest_checkpoint
+from mamlrl.evaluation.evaluation import evaluation_estimator, mean_interval
+from mamlrl.experiments.experiment import Config, SamplingConfig
+from mamlrl.experiments.files import load_config
+from mamlrl.learners.build import evaluate
+from mamlrl.networks.mlp import make_policy
+from mamlrl.runs.checkpoints import load_checkpoint, save_checkpoint
+from mamlrl.runs.training import best_checkpoint, latest_checkpoint
+from mamlrl.sampling.build import make_task_env
+from mamlrl.sampling.sampler import Sampler
 
 
 def tiny_config(*overrides):

@@ -3,10 +3,10 @@ import json
 import pytest
 from programs import run
 
-from mamlrl.config_files import load_config
-from mamlrl.experiments import evaluate, make_learner
-from mamlrl.metrics import read_metrics
-from mamlrl.strokes import write_strokes
+from mamlrl.experiments.files import load_config
+from mamlrl.learners.build import evaluate, make_learner
+from mamlrl.runs.metrics_file import read_metrics
+from mamlrl.supervised.strokes import write_strokes
 
 SMALL = [
     "--data.ways=2",

@@ -7,16 +7,16 @@ from image_folders import make_mini_imagenet, make_omniglot, write_split
 from PIL import Image
 from torch.nn import functional
 
-from mamlrl.config import DataConfig, PolicyConfig
-from mamlrl.config_files import load_config
-from mamlrl.datasets import make_supervised_tasks
 from mamlrl.errors import UserError
-from mamlrl.experiments import make_learner
-from mamlrl.image_sets import ImageSet
-from mamlrl.image_tasks import ImageTasks
-from mamlrl.mini_imagenet import read_mini_imagenet
-from mamlrl.omniglot import read_omniglot
-from mamlrl.strokes import write_strokes
+from mamlrl.experiments.experiment import DataConfig, PolicyConfig
+from mamlrl.experiments.files import load_config
+from mamlrl.learners.build import make_learner
+from mamlrl.supervised.build import make_supervised_tasks
+from mamlrl.supervised.image_sets import ImageSet
+from mamlrl.supervised.image_tasks import ImageTasks
+from mamlrl.supervised.mini_imagenet import read_mini_imagenet
+from mamlrl.supervised.omniglot import read_omniglot
+from mamlrl.supervised.strokes import write_strokes
 
 
 def numbered_images(counts):

@@ -1,9 +1,9 @@
 import numpy as np
 import pytest
 
-from mamlrl.config_files import load_config
-from mamlrl.experiments import evaluate
-from mamlrl.learner import MetaLearner
+from mamlrl.experiments.files import load_config
+from mamlrl.learners.build import evaluate
+from mamlrl.learners.policy import MetaLearner
 
 
 @pytest.mark.slow

@@ -2,8 +2,8 @@ import pytest
 import torch
 from problems import make_batch, make_inner_losses, make_params, make_policy, relative_error
 
-from mamlrl import linalg
-from mamlrl.linalg import (
+from mamlrl.losses import derivatives as linalg
+from mamlrl.losses.derivatives import (
     FisherProduct,
     HessianProduct,
     conjugate_gradient,

@@ -2,9 +2,9 @@ import pytest
 import torch
 from problems import make_batch, make_params, make_policy, relative_error
 
-from mamlrl import linearization
-from mamlrl.linearization import LossHessian
-from mamlrl.losses import reinforce
+from mamlrl.losses.policy_losses import reinforce
+from mamlrl.networks import mlp_linearization as linearization
+from mamlrl.networks.mlp_linearization import LossHessian
 
 KINDS = [(d, a) for d in (False, True) for a in ("relu", "tanh")]
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from gymnasium.envs.mujoco.mujoco_env import expand_model_path
 
-from mamlrl.envs import rendering
+from mamlrl.envs.pictures import rendering
 
 STEPS = 1000
 SEEDS = 3

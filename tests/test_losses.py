@@ -4,10 +4,9 @@ import pytest
 import torch
 from problems import OBSERVATION_SIZE, make_batch, make_params, make_policy, relative_error
 
-from mamlrl.batches import LabelledBatch
-from mamlrl.distributions import Categorical, IsotropicGaussian
-from mamlrl.linalg import HessianProduct, task_gradients
-from mamlrl.losses import (
+from mamlrl.losses.batches import LabelledBatch
+from mamlrl.losses.derivatives import HessianProduct, task_gradients
+from mamlrl.losses.policy_losses import (
     TaskLosses,
     clipped_surrogate,
     kl_divergence,
@@ -15,7 +14,8 @@ from mamlrl.losses import (
     reinforce,
     surrogate,
 )
-from mamlrl.policies import MlpPolicy
+from mamlrl.networks.distributions import Categorical, IsotropicGaussian
+from mamlrl.networks.mlp import MlpPolicy
 
 TASKS = 3
 

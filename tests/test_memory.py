@@ -1,7 +1,7 @@
 import pytest
 import torch
 
-from mamlrl.memory import peak_memory
+from mamlrl.benchmarks.memory import peak_memory
 
 CPU = torch.device("cpu")
 KIB = 2**10

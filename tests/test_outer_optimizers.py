@@ -5,14 +5,14 @@ import torch
 from problems import make_batch, make_inner_losses, make_params, make_policy, relative_error
 from programs import TINY, deterministic_rows, run
 
-from mamlrl.checkpoints import load_checkpoint, save_checkpoint
-from mamlrl.config import AdamConfig, AdaptationConfig, Config, PrompConfig
-from mamlrl.config_files import load_config
-from mamlrl.estimators import ESTIMATORS, make_estimator
-from mamlrl.learner import MetaLearner
-from mamlrl.losses import TaskLosses, surrogate
-from mamlrl.outer_optimizers import OUTER_OPTIMIZERS, make_outer_optimizer
-from mamlrl.outer_step import MetaObjective
+from mamlrl.adaptation.build import ESTIMATORS, make_estimator
+from mamlrl.experiments.experiment import AdamConfig, AdaptationConfig, Config, PrompConfig
+from mamlrl.experiments.files import load_config
+from mamlrl.learners.policy import MetaLearner
+from mamlrl.losses.policy_losses import TaskLosses, surrogate
+from mamlrl.outer.objective import MetaObjective
+from mamlrl.outer.optimizer import OUTER_OPTIMIZERS, make_outer_optimizer
+from mamlrl.runs.checkpoints import load_checkpoint, save_checkpoint
 from mamlrl.timing import PhaseTimer
 
 TASKS, STEP_SIZE, RATE = 3, 0.3, 0.05

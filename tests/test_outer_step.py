@@ -4,12 +4,12 @@ import pytest
 import torch
 from problems import make_batch, make_inner_losses, make_params, make_policy, relative_error
 
-from mamlrl.adaptation import Adaptation
-from mamlrl.config import AdaptationConfig, ProximalConfig
-from mamlrl.estimators import ESTIMATORS, make_estimator
-from mamlrl.linalg import FisherProduct, task_gradients
-from mamlrl.losses import TaskLosses, clipped_surrogate, surrogate
-from mamlrl.outer_step import MetaObjective
+from mamlrl.adaptation.build import ESTIMATORS, make_estimator
+from mamlrl.adaptation.estimator import Adaptation
+from mamlrl.experiments.experiment import AdaptationConfig, ProximalConfig
+from mamlrl.losses.derivatives import FisherProduct, task_gradients
+from mamlrl.losses.policy_losses import TaskLosses, clipped_surrogate, surrogate
+from mamlrl.outer.objective import MetaObjective
 
 TASKS = 3
 SCALES = (1.0, 0.7, 0.4)

@@ -3,7 +3,7 @@ from itertools import pairwise
 import numpy as np
 import pytest
 
-from mamlrl.pages import GAP, Page
+from mamlrl.figures.page import GAP, Page
 
 SIZE = 40
 NO_TEXT = ("", "")

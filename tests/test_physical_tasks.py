@@ -5,7 +5,7 @@ import pytest
 from scipy import stats
 
 from mamlrl.envs.ant import LEGS
-from mamlrl.envs.physical_tasks import Crippled, PhysicalParameters
+from mamlrl.envs.locomotion.physical_tasks import Crippled, PhysicalParameters
 
 BODIES = ["HalfCheetah", "Ant"]
 FAMILIES = ["rllab", "gymnasium"]

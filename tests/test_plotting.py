@@ -9,13 +9,13 @@ from PIL import Image
 from programs import TINY, deterministic_rows, run
 from scipy import stats
 
-from mamlrl.comparison import Measurement
-from mamlrl.config_files import load_config
-from mamlrl.environments import make_task_env
+from mamlrl.benchmarks.comparison import Measurement
 from mamlrl.errors import UserError
-from mamlrl.experiments import evaluate
-from mamlrl.plotting import adaptation_curves, comparison, learning_curves, navigation_paths, step_colors
-from mamlrl.policies import make_policy
+from mamlrl.experiments.files import load_config
+from mamlrl.figures.plotting import adaptation_curves, comparison, learning_curves, navigation_paths, step_colors
+from mamlrl.learners.build import evaluate
+from mamlrl.networks.mlp import make_policy
+from mamlrl.sampling.build import make_task_env
 from mamlrl.scripts import plot
 
 

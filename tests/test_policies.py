@@ -5,10 +5,10 @@ import pytest
 import torch
 from gymnasium.spaces import Box, Dict, Discrete, MultiBinary, MultiDiscrete, Tuple
 
-from mamlrl.config import PolicyConfig
-from mamlrl.distributions import Categorical, DiagonalGaussian
 from mamlrl.errors import UserError
-from mamlrl.policies import MlpPolicy, make_policy
+from mamlrl.experiments.experiment import PolicyConfig
+from mamlrl.networks.distributions import Categorical, DiagonalGaussian
+from mamlrl.networks.mlp import MlpPolicy, make_policy
 
 SIZES = [(), (6,), (6, 5), (7, 6, 5)]
 BOX = Box(-1, 1, (3,), np.float64)

@@ -8,9 +8,9 @@ from PIL import Image
 from programs import TINY, run
 
 from mamlrl import __version__
+from mamlrl.runs.training import best_checkpoint
 from mamlrl.scripts import main
 from mamlrl.scripts.main import PROGRAMS
-from mamlrl.training import best_checkpoint
 
 ROOT = Path(__file__).parent.parent
 

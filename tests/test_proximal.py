@@ -8,14 +8,14 @@ import torch
 from problems import make_batch, make_params, make_policy, relative_error
 from torch import Tensor
 
-from mamlrl.batches import LabelledBatch
-from mamlrl.config import AdaptationConfig, ProximalConfig
-from mamlrl.distributions import IsotropicGaussian
-from mamlrl.estimators import make_estimator
-from mamlrl.losses import TaskLosses, negative_log_likelihood, surrogate
-from mamlrl.outer_step import MetaObjective
-from mamlrl.policies import MlpPolicy
-from mamlrl.proximal import OPTIMIZERS
+from mamlrl.adaptation.build import make_estimator
+from mamlrl.adaptation.proximal import OPTIMIZERS
+from mamlrl.experiments.experiment import AdaptationConfig, ProximalConfig
+from mamlrl.losses.batches import LabelledBatch
+from mamlrl.losses.policy_losses import TaskLosses, negative_log_likelihood, surrogate
+from mamlrl.networks.distributions import IsotropicGaussian
+from mamlrl.networks.mlp import MlpPolicy
+from mamlrl.outer.objective import MetaObjective
 
 TASKS, SAMPLES, INPUTS, OUTPUTS = 3, 12, 5, 2
 WEIGHT = 0.5

@@ -7,10 +7,11 @@ import mujoco
 import numpy as np
 import pytest
 
-from mamlrl.envs import NAMESPACE, graphics
-from mamlrl.envs.locomotion import LocomotionVectorEnv
-from mamlrl.envs.physical_tasks import Crippled, PhysicalParameters
-from mamlrl.envs.tasks import Direction, Goal, Task, Velocity
+from mamlrl.envs import NAMESPACE
+from mamlrl.envs.locomotion.body import LocomotionVectorEnv
+from mamlrl.envs.locomotion.physical_tasks import Crippled, PhysicalParameters
+from mamlrl.envs.locomotion.tasks import Direction, Goal, Task, Velocity
+from mamlrl.envs.pictures import graphics
 
 TASK_IDS = sorted(name for name in gymnasium.registry if name.startswith(f"{NAMESPACE}/"))
 needs_graphics = pytest.mark.skipif(

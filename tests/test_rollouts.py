@@ -5,7 +5,7 @@ import pytest
 import torch
 from budgets import kept_by_simulation
 
-from mamlrl.rollouts import Rollouts, join, keep, within_budget
+from mamlrl.sampling.rollouts import Rollouts, join, keep, within_budget
 
 FIELDS = [field.name for field in fields(Rollouts)]
 

@@ -10,12 +10,12 @@ from budgets import kept_by_simulation
 from gymnasium.spaces import Box, Discrete
 
 from mamlrl import envs
-from mamlrl.advantages import process
-from mamlrl.config import AdvantageConfig, PolicyConfig, SamplingConfig
 from mamlrl.errors import NonFiniteError
-from mamlrl.policies import make_policy
-from mamlrl.rollouts import Rollouts
-from mamlrl.sampling import Sampler
+from mamlrl.experiments.experiment import AdvantageConfig, PolicyConfig, SamplingConfig
+from mamlrl.networks.mlp import make_policy
+from mamlrl.sampling.advantages import process
+from mamlrl.sampling.rollouts import Rollouts
+from mamlrl.sampling.sampler import Sampler
 
 ENV_ID = "mamlrl/Navigation2D-v0"
 KWARGS = {"goal_range": 0.04, "horizon": 30}  # goals so close that some episodes end early

@@ -7,12 +7,12 @@ import numpy as np
 import pytest
 import torch
 
-from mamlrl.config_files import config_names, load_config
-from mamlrl.environments import make_task_env
 from mamlrl.envs import NAMESPACE
-from mamlrl.envs.locomotion import LocomotionVectorEnv
-from mamlrl.experiments import is_supervised
-from mamlrl.learner import MetaLearner
+from mamlrl.envs.locomotion.body import LocomotionVectorEnv
+from mamlrl.experiments.files import config_names, load_config
+from mamlrl.learners.build import is_supervised
+from mamlrl.learners.policy import MetaLearner
+from mamlrl.sampling.build import make_task_env
 
 TINY = ["--meta_batch_size=2", "--sampling.episodes_per_task=2", "--env.kwargs.horizon=4"]
 

@@ -4,9 +4,9 @@ import pytest
 
 from mamlrl.envs.ant import GymnasiumAnt, RllabAnt
 from mamlrl.envs.half_cheetah import GymnasiumHalfCheetah, RllabHalfCheetah
-from mamlrl.envs.locomotion import gymnasium_model
-from mamlrl.envs.simulator import BatchSimulator
-from mamlrl.envs.step_functions import BODY_MOTION, CONTACT_FORCES, run_after_each_step
+from mamlrl.envs.locomotion.body import gymnasium_model
+from mamlrl.envs.physics.simulator import BatchSimulator
+from mamlrl.envs.physics.step_functions import BODY_MOTION, CONTACT_FORCES, run_after_each_step
 
 BODIES = [RllabHalfCheetah, GymnasiumHalfCheetah, RllabAnt, GymnasiumAnt]
 

@@ -3,9 +3,9 @@ import pytest
 import torch
 from scipy import stats
 
-from mamlrl.config import PolicyConfig
-from mamlrl.context import ContextPolicy
-from mamlrl.sinusoid import Sinusoid
+from mamlrl.experiments.experiment import PolicyConfig
+from mamlrl.networks.context import ContextPolicy
+from mamlrl.supervised.sinusoid import Sinusoid
 
 
 @pytest.fixture(scope="module")

@@ -2,10 +2,10 @@ import pytest
 import torch
 from problems import make_inner_losses, make_params, make_policy
 
-from mamlrl.config import AdaptationConfig, ProximalConfig
+from mamlrl.adaptation.build import make_estimator
+from mamlrl.adaptation.step_sizes import StepSizes, adapted_mask
 from mamlrl.errors import UserError
-from mamlrl.estimators import make_estimator
-from mamlrl.step_sizes import StepSizes, adapted_mask
+from mamlrl.experiments.experiment import AdaptationConfig, ProximalConfig
 
 ADAPTED = {
     "all": lambda name: True,

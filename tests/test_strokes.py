@@ -5,7 +5,7 @@ from programs import run
 from scipy.interpolate import BPoly
 
 from mamlrl.errors import UserError
-from mamlrl.strokes import POINTS_ON_CURVE, Hand, bezier, write_strokes
+from mamlrl.supervised.strokes import POINTS_ON_CURVE, Hand, bezier, write_strokes
 
 
 def read(folder):

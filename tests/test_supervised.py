@@ -11,12 +11,12 @@ import torch
 from programs import deterministic_rows, run, start
 
 from mamlrl import evaluate, make_learner
-from mamlrl.checkpoints import load_checkpoint
-from mamlrl.config_files import load_config
+from mamlrl.benchmarks.supervised import LoopOverTasks
 from mamlrl.errors import UserError
-from mamlrl.metrics import headline
-from mamlrl.scripts.supervised_benchmark import LoopOverTasks
-from mamlrl.training import best_checkpoint, latest_checkpoint, train
+from mamlrl.experiments.files import load_config
+from mamlrl.runs.checkpoints import load_checkpoint
+from mamlrl.runs.metrics_file import headline
+from mamlrl.runs.training import best_checkpoint, latest_checkpoint, train
 
 TINY_SINUSOID = [
     "--config=sinusoid",

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from mamlrl.envs.tasks import Direction, Goal, Motion, UnitVectors, Velocity
+from mamlrl.envs.locomotion.tasks import Direction, Goal, Motion, UnitVectors, Velocity
 
 
 def draw(task, number=20_000):

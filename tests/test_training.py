@@ -9,12 +9,12 @@ import yaml
 from programs import TINY, deterministic_rows, run, start
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
-from mamlrl.checkpoints import load_checkpoint
-from mamlrl.config_files import load_config, plain_config
 from mamlrl.errors import UserError
-from mamlrl.learner import MetaLearner
-from mamlrl.metrics import MetricsWriter, read_metrics
-from mamlrl.training import best_checkpoint, latest_checkpoint, train
+from mamlrl.experiments.files import load_config, plain_config
+from mamlrl.learners.policy import MetaLearner
+from mamlrl.runs.checkpoints import load_checkpoint
+from mamlrl.runs.metrics_file import MetricsWriter, read_metrics
+from mamlrl.runs.training import best_checkpoint, latest_checkpoint, train
 
 
 def tiny_config(*overrides):

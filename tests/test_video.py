@@ -7,13 +7,13 @@ import pytest
 import torch
 from gymnasium.spaces import Box
 
-from mamlrl import video
-from mamlrl.config import Config, EnvConfig, EvaluationConfig, PolicyConfig, SamplingConfig
 from mamlrl.envs import NAMESPACE, TaskVectorEnv
 from mamlrl.errors import UserError
-from mamlrl.experiments import evaluate
-from mamlrl.policies import make_policy
-from mamlrl.video import VideoConfig, film, filmed_env, frame_rate
+from mamlrl.experiments.experiment import Config, EnvConfig, EvaluationConfig, PolicyConfig, SamplingConfig
+from mamlrl.figures import film as video
+from mamlrl.figures.film import VideoConfig, film, filmed_env, frame_rate
+from mamlrl.learners.build import evaluate
+from mamlrl.networks.mlp import make_policy
 
 TASK_IDS = sorted(name for name in gymnasium.registry if name.startswith(f"{NAMESPACE}/"))
 HORIZON = 10

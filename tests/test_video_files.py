@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 from PIL import Image, ImageSequence
 
-from mamlrl import video_files
 from mamlrl.errors import UserError
-from mamlrl.video_files import video_file
+from mamlrl.figures import video_file as video_files
+from mamlrl.figures.video_file import video_file
 
 HEIGHT, WIDTH = 32, 48
 COLORS = [(200, 30, 30), (30, 200, 30), (30, 30, 200), (120, 120, 120), (250, 250, 250)]

@@ -13,12 +13,12 @@ import torch
 from torch import Tensor
 
 from mamlrl import load_config
-from mamlrl.batches import LabelledBatch
-from mamlrl.checkpoints import save_checkpoint
-from mamlrl.linalg import task_gradients
-from mamlrl.losses import TaskLosses, negative_log_likelihood
-from mamlrl.networks import Network
-from mamlrl.sinusoid import Sinusoid
+from mamlrl.losses.batches import LabelledBatch
+from mamlrl.losses.derivatives import task_gradients
+from mamlrl.losses.policy_losses import TaskLosses, negative_log_likelihood
+from mamlrl.networks.network import Network
+from mamlrl.runs.checkpoints import save_checkpoint
+from mamlrl.supervised.sinusoid import Sinusoid
 
 NUM_TASKS = 500
 EXAMPLES = 200  # of each wave, drawn once

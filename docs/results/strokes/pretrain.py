@@ -14,17 +14,17 @@ import numpy as np
 import torch
 from tqdm import trange
 
-from mamlrl.batches import LabelledBatch
-from mamlrl.checkpoints import save_checkpoint
-from mamlrl.config import Config
-from mamlrl.config_files import load_config
-from mamlrl.convolution import ConvolutionalNetwork
-from mamlrl.datasets import make_supervised_tasks
-from mamlrl.distributions import Categorical
-from mamlrl.image_sets import ImageSet
-from mamlrl.linalg import task_gradients
-from mamlrl.losses import TaskLosses, negative_log_likelihood
-from mamlrl.outer_optimizers import Adam
+from mamlrl.experiments.experiment import Config
+from mamlrl.experiments.files import load_config
+from mamlrl.losses.batches import LabelledBatch
+from mamlrl.losses.derivatives import task_gradients
+from mamlrl.losses.policy_losses import TaskLosses, negative_log_likelihood
+from mamlrl.networks.convolution import ConvolutionalNetwork
+from mamlrl.networks.distributions import Categorical
+from mamlrl.outer.optimizer import Adam
+from mamlrl.runs.checkpoints import save_checkpoint
+from mamlrl.supervised.build import make_supervised_tasks
+from mamlrl.supervised.image_sets import ImageSet
 
 BATCH_SIZE = 64
 

@@ -1,0 +1,91 @@
+"""Tasks that differ in the body rather than the goal: run forwards with unknown physics."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from gymnasium.spaces import Box
+from numpy.typing import NDArray
+
+from mamlrl.envs.arguments import check_number
+from mamlrl.envs.locomotion.tasks import Motion, Task
+from mamlrl.envs.physics.simulator import FloatArray, Simulator
+from mamlrl.envs.pictures.markers import Arrow, Post, arrow_above
+
+PARAMETERS = ("mass", "friction", "damping", "strength")
+FORWARDS = np.array([1.0])
+
+
+class PhysicalParameters(Task):
+    """Run forwards along x with a body of unknown parameters; the reward is the velocity.
+
+    A task holds factors of the usual mass, friction, joint damping and actuator strength, each log-uniform.
+
+    Args:
+        max_factor: Factors lie between its inverse and it.
+    """
+
+    def __init__(self, max_factor: float) -> None:
+        check_number("max_factor", max_factor, above=1)
+        self.space = Box(1 / max_factor, max_factor, (len(PARAMETERS),), np.float64)
+
+    def sample(self, rng: np.random.Generator, num_tasks: int) -> FloatArray:
+        """Draws factors, shape (num_tasks, 4)."""
+        logarithms = rng.uniform(np.log(self.space.low), np.log(self.space.high), (num_tasks, len(PARAMETERS)))
+        return np.clip(np.exp(logarithms), self.space.low, self.space.high)
+
+    def reward(self, motion: Motion, tasks: FloatArray) -> FloatArray:
+        """See `Task.reward`."""
+        return motion.velocity[:, 0]
+
+    def configure(self, simulator: Simulator, chosen: NDArray[np.bool_], tasks: FloatArray) -> None:
+        """See `Task.configure`."""
+        for index, parameter in enumerate(PARAMETERS):
+            simulator.scale(parameter, chosen, tasks[:, [index]])
+
+    def describe(self, task: FloatArray) -> str:
+        """See `Task.describe`."""
+        return ", ".join(f"{name} x{factor:.2f}" for name, factor in zip(PARAMETERS, task, strict=True))
+
+    def markers(self, task: FloatArray, torso: FloatArray) -> Sequence[Arrow | Post]:
+        """Returns an arrow forwards."""
+        return [arrow_above(torso, FORWARDS)]
+
+
+class Crippled(Task):
+    """Run forwards along x with one limb that does not obey; the reward is the velocity.
+
+    A task holds the strength of every actuator: 0 in the limb, which is equally likely to be any, 1 elsewhere.
+
+    Args:
+        limbs: Actuators of each limb, together all of them.
+    """
+
+    def __init__(self, limbs: Sequence[Sequence[int]]) -> None:
+        num_actuators = sum(len(limb) for limb in limbs)
+        self.choices = np.ones((len(limbs), num_actuators))
+        for choice, limb in zip(self.choices, limbs, strict=True):
+            choice[list(limb)] = 0.0
+        self.space = Box(0.0, 1.0, (num_actuators,), np.float64)
+
+    def sample(self, rng: np.random.Generator, num_tasks: int) -> FloatArray:
+        """Draws strengths, shape (num_tasks, number of actuators)."""
+        return self.choices[rng.integers(len(self.choices), size=num_tasks)]
+
+    def reward(self, motion: Motion, tasks: FloatArray) -> FloatArray:
+        """See `Task.reward`."""
+        return motion.velocity[:, 0]
+
+    def configure(self, simulator: Simulator, chosen: NDArray[np.bool_], tasks: FloatArray) -> None:
+        """See `Task.configure`."""
+        simulator.scale("strength", chosen, tasks)
+
+    def describe(self, task: FloatArray) -> str:
+        """See `Task.describe`."""
+        idle = ", ".join(map(str, np.flatnonzero(task == 0)))
+        return f"idle actuators: {idle}"
+
+    def markers(self, task: FloatArray, torso: FloatArray) -> Sequence[Arrow | Post]:
+        """Returns an arrow forwards."""
+        return [arrow_above(torso, FORWARDS)]

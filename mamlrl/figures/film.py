@@ -1,0 +1,198 @@
+"""Videos of adaptation: a policy before it adapts to held-out tasks and after each gradient step, side by side."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from math import ceil
+from typing import TYPE_CHECKING
+
+import numpy as np
+import torch
+from jsonargparse.typing import restricted_number_type
+from numpy.typing import NDArray
+
+from mamlrl.envs import TaskVectorEnv
+from mamlrl.envs.task_env import Frame
+from mamlrl.errors import UserError
+from mamlrl.evaluation.policy import PolicyEvaluation
+from mamlrl.experiments.experiment import Config, NonNegativeInt, Seed
+from mamlrl.figures.page import Page
+from mamlrl.figures.plotting import steps_label
+from mamlrl.figures.video_file import AddFrame
+from mamlrl.networks.mlp import make_policy
+from mamlrl.sampling.build import make_device, make_task_env
+from mamlrl.sampling.sampler import Sampler
+
+if TYPE_CHECKING:
+    PictureSize = int
+    Speed = float
+    FrameRate = float
+else:
+    PictureSize = restricted_number_type("PictureSize", int, [(">=", 32), ("<=", 2048)])
+    Speed = restricted_number_type("Speed", float, [(">=", 0.01), ("<=", 100)])
+    FrameRate = restricted_number_type("FrameRate", float, [(">=", 1), ("<=", 120)])
+
+FINAL_SECONDS = 1.0  # that the last frame is held for
+
+
+@dataclass(frozen=True)
+class VideoConfig:
+    """What a video shows.
+
+    Attributes:
+        tasks: Which of the evaluation's held-out tasks, counted from 0; each becomes a row.
+        size: Height and width of each picture, in pixels.
+        speed: How many times faster than real time.
+        max_fps: Most frames a second; where the environment makes more steps, some are not shown.
+        episode_seed: Seed of the episodes that are filmed.
+    """
+
+    tasks: tuple[NonNegativeInt, ...] = (0,)
+    size: PictureSize = 240
+    speed: Speed = 1.0
+    max_fps: FrameRate = 25.0
+    episode_seed: Seed = 0
+
+
+@contextmanager
+def filmed_env(config: Config, video: VideoConfig) -> Iterator[TaskVectorEnv]:
+    """Makes an environment to film: for each task, an episode for each number of gradient steps.
+
+    Args:
+        config: The experiment.
+        video: What is going to be filmed.
+
+    Yields:
+        The environment, which is known to be able to draw.
+
+    Raises:
+        UserError: If it is not, or if there is no such task.
+    """
+    last = config.evaluation.tasks - 1
+    if not video.tasks or max(video.tasks) > last:
+        raise UserError(f"tasks: there are held-out tasks 0 to {last} (evaluation.tasks), got {list(video.tasks)}")
+    num_envs = len(video.tasks) * (config.evaluation.steps + 1)
+    env = make_task_env(config.env, num_envs, render_mode="rgb_array")
+    env.frame_size = video.size
+    try:
+        _check_can_draw(env, config.env.id)
+        yield env
+    finally:
+        env.close()
+
+
+def _check_can_draw(env: TaskVectorEnv, name: str) -> None:
+    env.reset(seed=0)
+    try:
+        env.render()
+    except RuntimeError as error:
+        raise UserError(f"env.id: {name} cannot be drawn: {str(error) or repr(error)}") from None
+
+
+def frame_rate(env: TaskVectorEnv, video: VideoConfig) -> float:
+    """Returns the frames a second of a video of an environment."""
+    return env.metadata["render_fps"] * video.speed / _stride(env, video)
+
+
+def _stride(env: TaskVectorEnv, video: VideoConfig) -> int:
+    """Steps of the environment from one frame to the next."""
+    return ceil(env.metadata["render_fps"] * video.speed / video.max_fps)
+
+
+def film(
+    env: TaskVectorEnv, config: Config, evaluation: PolicyEvaluation, video: VideoConfig, add_frame: AddFrame
+) -> NDArray[np.float64]:
+    """Films one episode of the policy before adaptation, and of those it was adapted to, for each task.
+
+    Args:
+        env: From `filmed_env`.
+        config: The experiment.
+        evaluation: Its adaptation to the held-out tasks.
+        video: What to show.
+        add_frame: Takes the frames, see `video_file`.
+
+    Returns:
+        Returns of the episodes, shape (task, step + 1).
+
+    Raises:
+        NonFiniteError: If an observation or a reward is not finite.
+    """
+    chosen = list(video.tasks)
+    device = make_device(config.device)
+    params = torch.stack(evaluation.adapted.adaptation.trajectory, dim=1)[chosen].flatten(0, 1)
+    policy = make_policy(env.single_observation_space, env.single_action_space, config.policy)
+    sampling = replace(config.sampling, unit="episodes", episodes_per_task=1)
+    page = Page(
+        video.size,
+        title=config.env.id,
+        rows=[f"task {task}: {env.describe_task(evaluation.tasks[task])}" for task in chosen],
+        columns=len(evaluation.returns),
+    )
+    camera = _Camera(env, page, evaluation.returns[:, chosen].T, _stride(env, video), add_frame)
+    sampler = Sampler([env], policy, sampling, device, camera.watch)
+    env.set_tasks(evaluation.tasks[chosen])
+    rng = np.random.default_rng(video.episode_seed)
+    sampler.sample(params, rng, torch.Generator(device).manual_seed(video.episode_seed))
+    camera.hold(round(FINAL_SECONDS * frame_rate(env, video)))
+    return camera.returns.reshape(len(chosen), -1)
+
+
+class _Camera:
+    """Draws the steps of a rollout; episodes that have ended stay as they were.
+
+    Args:
+        env: What to draw.
+        page: Where to.
+        mean_returns: To be told of each row and column, shape (row, column).
+        stride: Steps from one frame to the next.
+        add_frame: Takes the frames.
+
+    Attributes:
+        returns: So far, shape (num_envs,).
+    """
+
+    def __init__(
+        self,
+        env: TaskVectorEnv,
+        page: Page,
+        mean_returns: NDArray[np.float64],
+        stride: int,
+        add_frame: AddFrame,
+    ) -> None:
+        self.returns = np.zeros(env.num_envs)
+        self._env = env
+        self._page = page
+        self._mean_returns = mean_returns
+        self._stride = stride
+        self._add_frame = add_frame
+        self._time = 0
+        self._running = np.ones(env.num_envs, dtype=np.bool_)
+        self._pictures: list[Frame] = [np.zeros(0, np.uint8)] * env.num_envs
+
+    def watch(self, rewards: NDArray[np.float64], running: NDArray[np.bool_]) -> None:
+        """Takes what a `Sampler` tells after every step."""
+        self.returns += rewards
+        is_shown = self._time % self._stride == 0
+        if is_shown or not np.array_equal(running, self._running):
+            self._draw()
+        if is_shown:
+            self.hold(1)
+        self._running = running
+        self._time += 1
+
+    def _draw(self) -> None:
+        """Draws the episodes that the step belonged to; the state of a simulation that diverged means nothing."""
+        pictures = self._env.render() or ()
+        for index in np.flatnonzero(self._running & ~self._env.diverged):
+            self._pictures[index] = pictures[index]
+
+    def hold(self, frames: int) -> None:
+        """Shows the pictures last drawn for a number of frames."""
+        columns = self._mean_returns.shape[1]
+        captions = [
+            (steps_label(index % columns), f"return {so_far:.1f} (mean {mean:.1f})")
+            for index, (so_far, mean) in enumerate(zip(self.returns, self._mean_returns.flat, strict=True))
+        ]
+        page = self._page.compose(self._pictures, captions)
+        for _ in range(frames):
+            self._add_frame(page)

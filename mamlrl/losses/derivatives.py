@@ -1,0 +1,183 @@
+"""Matrix-free linear algebra: products with Hessians and Fisher matrices, conjugate gradient.
+
+Everything that products at the same point share is computed once and kept, in blocks of tasks whose
+activations stay in the processor's cache.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterator
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+from mamlrl.losses.batches import Samples
+from mamlrl.losses.policy_losses import TaskLosses
+from mamlrl.networks.network import Linearization, Network
+
+LOGGER = logging.getLogger(__name__)
+BLOCK_SAMPLES = 8192  # samples whose activations, at 100 units a layer, fit a processor's cache
+
+
+class HessianProduct:
+    """v -> H_i v, H_i the Hessian of task i's loss at its parameters.
+
+    Args:
+        losses: A loss of every task.
+        params: Parameters of each task, shape (task, P).
+    """
+
+    def __init__(self, losses: TaskLosses, params: Tensor) -> None:
+        self._blocks = []
+        for block in task_blocks(losses.batch, losses.network.sample_cost):
+            network, gradient, output_hvp = _differentiate(losses.tasks(block), params[block])
+            self._blocks.append((block, network.hessian(gradient, output_hvp)))
+
+    def __call__(self, vectors: Tensor) -> Tensor:
+        """Multiplies the vector of each task, shape (task, P), by its Hessian."""
+        return torch.cat([hessian(vectors[block]) for block, hessian in self._blocks])
+
+
+class FisherProduct:
+    """v -> F_i v, F_i the Fisher matrix of task i's network, averaged over the inputs of a batch.
+
+    F = mean of J^T M J over inputs, with J the Jacobian of the network's outputs in its parameters and M the
+    closed-form Fisher matrix of the distribution of actions, or targets, in the outputs.
+
+    Args:
+        policy: Maps parameters and observations to outputs.
+        params: Parameters of each task, shape (task, P).
+        batch: Observations and their weights.
+    """
+
+    def __init__(self, policy: Network, params: Tensor, batch: Samples) -> None:
+        self._distribution = policy.distribution
+        self._blocks = []
+        for block in task_blocks(batch, policy.sample_cost):
+            part = batch.tasks(block)
+            network = policy.linearize(params[block], part.observations)
+            self._blocks.append((block, network, part.weights[..., None]))
+
+    def __call__(self, vectors: Tensor) -> Tensor:
+        """Multiplies the vector of each task, shape (task, P), by its Fisher matrix."""
+        products = []
+        for block, network, weights in self._blocks:
+            tangents = network.jvp(vectors[block])
+            products.append(network.vjp(weights * self._distribution.fisher_product(network.outputs, tangents)))
+        return torch.cat(products)
+
+
+def task_gradients(losses: TaskLosses, params: Tensor) -> Tensor:
+    """Gradient of each task's loss at its parameters, shape (task, P)."""
+    gradients = []
+    for block in task_blocks(losses.batch, losses.network.sample_cost):
+        network, gradient, _ = _differentiate(losses.tasks(block), params[block])
+        gradients.append(network.vjp(gradient))
+    return torch.cat(gradients)
+
+
+def task_outputs(network: Network, params: Tensor, batch: Samples) -> Tensor:
+    """Outputs of each task's network, its parameters of shape (task, P), on its inputs: (task, sample, K)."""
+    blocks = task_blocks(batch, network.sample_cost)
+    return torch.cat([network(params[block], batch.observations[block]) for block in blocks])
+
+
+def _differentiate(losses: TaskLosses, params: Tensor) -> tuple[Linearization, Tensor, Callable[[Tensor], Tensor]]:
+    """The network, and the gradient and the Hessian product of the losses in its outputs."""
+    network = losses.network.linearize(params, losses.batch.observations)
+    return network, *losses.differentiate(network.outputs)
+
+
+def task_blocks(batch: Samples, sample_cost: float = 1.0) -> Iterator[slice]:
+    """Splits the task axis into blocks: by cache size on a CPU, one block elsewhere.
+
+    Args:
+        batch: The data.
+        sample_cost: See `Network.sample_cost`.
+    """
+    size = len(batch)
+    if batch.weights.device.type == "cpu":
+        size = max(1, int(BLOCK_SAMPLES / (batch.num_samples * sample_cost)))
+    return (slice(start, start + size) for start in range(0, len(batch), size))
+
+
+class ConjugateGradientResult(NamedTuple):
+    """Outcome of `conjugate_gradient`.
+
+    Attributes:
+        solution: x, approximately, shape (..., P).
+        residual: b - A x, as the recurrence carries it, shape (..., P).
+        iterations: Number of products taken.
+        indefinite: Which systems were given up because A was found not to be positive definite, shape (...).
+    """
+
+    solution: Tensor
+    residual: Tensor
+    iterations: int
+    indefinite: Tensor
+
+
+def conjugate_gradient(
+    matvec: Callable[[Tensor], Tensor],  # x -> A x
+    b: Tensor,
+    max_iterations: int = 10,
+    tolerance: float = 1e-10,
+) -> ConjugateGradientResult:
+    """Solves A x = b for symmetric positive definite A (Hestenes & Stiefel 1952), from x = 0, many at once.
+
+    A system that meets a direction p with p^T A p <= 0 keeps the x it has, or b if that was the first
+    direction.
+
+    Args:
+        matvec: Multiplies by A, the A of each system where there are several.
+        b: Right-hand sides, shape (..., P).
+        max_iterations: Most products with A.
+        tolerance: Squared norm of the residual, relative to that of b, at which to stop.
+
+    Returns:
+        The solutions and how they were reached.
+    """
+    solution, residual, direction = torch.zeros_like(b), b, b
+    squared = _dot(residual, residual)
+    enough = tolerance * squared
+    active, indefinite = squared > enough, torch.zeros_like(squared, dtype=torch.bool)
+    iterations = 0
+    while iterations < max_iterations and bool(active.any()):
+        product = matvec(direction)
+        curvature = _dot(direction, product)
+        indefinite |= active & (curvature <= 0)
+        active &= curvature > 0
+        step = torch.where(active, squared / curvature, 0.0)
+        solution = solution + step * direction
+        residual = residual - step * product
+        previous, squared = squared, _dot(residual, residual)
+        direction = residual + torch.where(active, squared / previous, 0.0) * direction
+        active &= squared > enough
+        iterations += 1
+        if iterations == 1:
+            solution = torch.where(indefinite, b, solution)
+    return ConjugateGradientResult(solution, residual, iterations, indefinite[..., 0])
+
+
+def warn_of_surplus_iterations(key: str, iterations: int, size: int) -> None:
+    """Logs a warning if conjugate gradient may take more iterations than the system has unknowns.
+
+    Args:
+        key: The setting.
+        iterations: Its value.
+        size: Number of unknowns.
+    """
+    if iterations > size:
+        LOGGER.warning(
+            "mamlrl: warning: %s: %d is more than the %d parameters, which are enough but for rounding",
+            key,
+            iterations,
+            size,
+        )
+
+
+def _dot(x: Tensor, y: Tensor) -> Tensor:
+    """Inner products along the last axis, which is kept with length 1."""
+    return (x * y).sum(dim=-1, keepdim=True)

@@ -1,0 +1,127 @@
+"""The convolutional network of few-shot image classification, for one set of parameters or one for each task."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar, Literal
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from mamlrl.networks.autograd_linearization import AutogradLinearization
+from mamlrl.networks.distributions import Distribution
+from mamlrl.networks.network import Network
+
+KERNEL = 3
+MLP_ACTIVATIONS = 200  # of a sample in the network that `Network.sample_cost` counts in
+
+
+@dataclass(frozen=True)
+class ConvolutionalNetwork(Network):
+    """Blocks of 3x3 convolution, batch normalisation and ReLU, then a linear layer (Vinyals et al. 2016).
+
+    Normalisation uses the mean and variance of the batch at hand, the samples of one task, in training and in
+    evaluation alike, as the code of Finn et al. 2017 does: classification is transductive. Convolutions have no
+    bias, which normalisation would remove, but every block has a gain and a bias after it.
+
+    Attributes:
+        image_shape: Channels, height and width of the inputs.
+        distribution: Family of the targets.
+        filters: Of each block.
+        downsampling: How a block halves height and width, rounding up with convolutions of `stride` 2, whose
+            last outputs are then averaged over the image (Omniglot in Finn et al. 2017), or rounding down
+            with 2x2 `max_pool` after the ReLU (MiniImagenet).
+    """
+
+    compiles: ClassVar[bool] = False  # autograd is not compiled
+
+    image_shape: tuple[int, int, int]
+    distribution: Distribution
+    filters: tuple[int, ...] = (64, 64, 64, 64)
+    downsampling: Literal["stride", "max_pool"] = "stride"
+
+    @property
+    def shapes(self) -> dict[str, tuple[int, ...]]:
+        """Name and shape of every parameter tensor, in the order of the flat vector."""
+        shapes: dict[str, tuple[int, ...]] = {}
+        channels = self.image_shape[0]
+        for layer, filters in enumerate(self.filters):
+            shapes[f"layer{layer}.weight"] = (filters, channels, KERNEL, KERNEL)
+            shapes[f"layer{layer}.gain"] = shapes[f"layer{layer}.bias"] = (filters,)
+            channels = filters
+        head = f"layer{len(self.filters)}"
+        shapes[f"{head}.weight"] = (self.num_features, self.distribution.head_size)
+        shapes[f"{head}.bias"] = (1, self.distribution.head_size)
+        return shapes
+
+    @property
+    def num_features(self) -> int:
+        """How many numbers the linear layer gets; 0 if the image is too small for the max-pooling."""
+        height, width = self._sizes[-1]
+        return self.filters[-1] * (1 if self.downsampling == "stride" else height * width)
+
+    @property
+    def sample_cost(self) -> float:
+        """See `Network.sample_cost`."""
+        convolved = self._sizes[1:] if self.downsampling == "stride" else self._sizes
+        numbers = sum(n * height * width for n, (height, width) in zip(self.filters, convolved, strict=False))
+        return numbers / MLP_ACTIVATIONS
+
+    @property
+    def _sizes(self) -> list[tuple[int, int]]:
+        """Height and width of the inputs, and after each block."""
+        _, height, width = self.image_shape
+        up = int(self.downsampling == "stride")
+        sizes = [(height, width)]
+        for _ in self.filters:
+            height, width = (height + up) // 2, (width + up) // 2
+            sizes.append((height, width))
+        return sizes
+
+    def init(self, generator: torch.Generator, dtype: torch.dtype = torch.float32) -> Tensor:
+        """Draws initial parameters: Xavier-uniform weights (Glorot & Bengio 2010), unit gains, zero biases."""
+        params = torch.zeros(self.num_parameters, dtype=dtype, device=generator.device)
+        for name, tensor in self.unflatten(params).items():
+            if name.endswith("weight"):
+                torch.nn.init.xavier_uniform_(tensor, generator=generator)
+            elif name.endswith("gain"):
+                tensor.fill_(1.0)
+        return params
+
+    def __call__(self, params: Tensor, observations: Tensor) -> Tensor:
+        """Evaluates the network, all tasks in one grouped convolution a block.
+
+        Args:
+            params: Shape (P,), or (task, P) for parameters of each task.
+            observations: Images, shape (sample, channel, height, width), or with a task axis before it: numbers,
+                or bytes, which are scaled to [0, 1].
+
+        Returns:
+            Outputs, shape (sample, K), or (task, sample, K).
+        """
+        images = observations / 255 if observations.dtype == torch.uint8 else observations
+        batches = images.to(params.dtype).reshape(-1, *images.shape[-4:])
+        tensors = self.unflatten(params.expand(len(batches), -1))
+        hidden = batches.transpose(0, 1).flatten(1, 2)  # the channels of all tasks are those of one large image
+        for layer in range(len(self.filters)):
+            hidden = self._block(hidden, *(tensors[f"layer{layer}.{name}"] for name in ("weight", "gain", "bias")))
+        features = hidden.mean(dim=(2, 3)) if self.downsampling == "stride" else hidden.flatten(1)
+        head = f"layer{len(self.filters)}"
+        by_task = features.unflatten(1, (len(batches), -1)).transpose(0, 1)
+        outputs = torch.baddbmm(tensors[f"{head}.bias"], by_task, tensors[f"{head}.weight"])
+        return outputs.reshape(*observations.shape[:-3], -1)
+
+    def linearize(self, params: Tensor, observations: Tensor) -> AutogradLinearization:
+        """See `Network.linearize`."""
+        return AutogradLinearization(lambda point: self(point, observations), params)
+
+    def _block(self, images: Tensor, weight: Tensor, gain: Tensor, bias: Tensor) -> Tensor:
+        """One block, shape (sample, task x channel, height, width) to (sample, task x filter, ...)."""
+        strided = self.downsampling == "stride"
+        convolved = functional.conv2d(
+            images, weight.flatten(0, 1), stride=2 if strided else 1, padding=KERNEL // 2, groups=len(weight)
+        )
+        normalized = functional.batch_norm(convolved, None, None, gain.flatten(), bias.flatten(), training=True)
+        activated = torch.relu(normalized)
+        return activated if strided else functional.max_pool2d(activated, 2)

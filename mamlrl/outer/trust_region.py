@@ -1,0 +1,98 @@
+"""The trust-region step of TRPO (Schulman et al. 2015) on a parameter vector, for any objective and curvature."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+from mamlrl.experiments.experiment import TrustRegionConfig
+from mamlrl.losses.derivatives import conjugate_gradient
+
+
+class Direction(NamedTuple):
+    """Outcome of `search_direction`.
+
+    Attributes:
+        vector: The step that reaches the bound in the quadratic model, shape (P,).
+        cg_iterations: Products with the curvature.
+        cg_residual: Norm of conjugate gradient's residual, relative to the gradient's.
+    """
+
+    vector: Tensor
+    cg_iterations: int
+    cg_residual: float
+
+
+class LineSearchResult(NamedTuple):
+    """Outcome of `line_search`.
+
+    Attributes:
+        params: New parameters, shape (P,); the old ones if no step length was accepted.
+        accepted: Whether a step length was accepted.
+        improvement: Decrease of the objective.
+        kl: Mean KL divergence between old and new policies, in nats.
+        tried: Step lengths tried.
+    """
+
+    params: Tensor
+    accepted: bool
+    improvement: float
+    kl: float
+    tried: int
+
+
+def search_direction(
+    gradient: Tensor,
+    curvature: Callable[[Tensor], Tensor],  # v -> A v
+    config: TrustRegionConfig,
+) -> Direction:
+    """Minimises gradient^T x subject to x^T (A + damping) x / 2 <= max_kl.
+
+    Args:
+        gradient: Gradient of the objective, shape (P,).
+        curvature: Multiplies by A, the Hessian of the mean KL divergence.
+        config: Bound, damping and effort.
+
+    Returns:
+        The step x and how it was found; 0 where the gradient is 0.
+    """
+    norm = float(gradient.norm())
+    if norm == 0:
+        return Direction(torch.zeros_like(gradient), 0, 0.0)
+    solution, residual, iterations, _ = conjugate_gradient(
+        lambda v: curvature(v) + config.damping * v,
+        -gradient / norm,  # scaled, so that the tolerance is relative
+        config.cg_iterations,
+        config.cg_tolerance,
+    )
+    quadratic = solution @ (-gradient / norm - residual)
+    return Direction((2 * config.max_kl / quadratic).sqrt() * solution, iterations, float(residual.norm()))
+
+
+def line_search(
+    params: Tensor,
+    direction: Tensor,
+    evaluate: Callable[[Tensor], tuple[float, float]],  # parameters -> (objective, mean KL)
+    config: TrustRegionConfig,
+) -> LineSearchResult:
+    """Takes the longest of a geometric series of steps that lowers the objective and keeps the bound.
+
+    Args:
+        params: Where to start, shape (P,).
+        direction: The full step, shape (P,).
+        evaluate: The objective, and the mean KL divergence from the policies at `params`.
+        config: Bound and step lengths.
+
+    Returns:
+        The step taken, or the old parameters.
+    """
+    start, _ = evaluate(params)
+    for tried in range(config.line_search_steps):
+        candidate = params + config.line_search_decay**tried * direction
+        objective, kl = evaluate(candidate)
+        if objective < start and kl <= config.max_kl:
+            return LineSearchResult(candidate, True, start - objective, kl, tried + 1)
+    return LineSearchResult(params, False, 0.0, 0.0, config.line_search_steps)

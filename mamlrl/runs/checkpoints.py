@@ -1,0 +1,99 @@
+"""Checkpoints: written atomically, loaded without running code from the file."""
+
+from __future__ import annotations
+
+import warnings
+from pathlib import Path
+from pickle import UnpicklingError
+from typing import Any
+from zipfile import ZipFile
+
+import torch
+
+from mamlrl._version import __version__
+from mamlrl.errors import UserError
+from mamlrl.experiments.experiment import Config
+from mamlrl.experiments.files import plain_config, restore_config
+from mamlrl.files import replaced
+
+FORMAT = "mamlrl checkpoint"
+FORMAT_VERSION = 1
+
+
+def save_checkpoint(path: Path, config: Config, state: dict[str, Any]) -> None:
+    """Writes a checkpoint such that `path` holds either the old one or the whole new one.
+
+    Args:
+        path: Where to.
+        config: The resolved experiment.
+        state: Tensors and plain Python values.
+
+    Raises:
+        UserError: If the file cannot be written; the old one stays.
+    """
+    content = {
+        "format": FORMAT,
+        "format_version": FORMAT_VERSION,
+        "mamlrl_version": __version__,
+        "config": plain_config(config),
+        "state": state,
+    }
+    try:
+        with replaced(path) as file:
+            torch.save(content, file)
+    except (OSError, RuntimeError) as error:
+        raise UserError(f"cannot write checkpoint {path}: {error}; the last one written is kept") from None
+
+
+def load_checkpoint(path: Path, device: str = "cpu") -> tuple[Config, dict[str, Any]]:
+    """Reads a checkpoint.
+
+    Args:
+        path: A checkpoint file.
+        device: Where to put its tensors.
+
+    Returns:
+        The experiment and the state saved with it.
+
+    Raises:
+        UserError: If the file is missing, not a checkpoint, damaged, or of another version.
+    """
+    if not path.is_file():
+        raise UserError(f"no checkpoint at {path}")
+    content = _read(path, device)
+    if not isinstance(content, dict) or content.get("format") != FORMAT:
+        raise UserError(f"{path} is not a mamlrl checkpoint")
+    if content.get("format_version") != FORMAT_VERSION:
+        raise UserError(
+            f"{path} has checkpoint format {content.get('format_version')}, written by mamlrl "
+            f"{content.get('mamlrl_version')}; mamlrl {__version__} reads format {FORMAT_VERSION}: "
+            "use that version, or train again"
+        )
+    config, state = content.get("config"), content.get("state")
+    if not isinstance(config, dict) or not isinstance(state, dict) or not torch.is_tensor(state.get("params")):
+        raise UserError(f"{path} is a damaged checkpoint: its config or its state with params is missing")
+    try:
+        return restore_config(config), state
+    except UserError as error:
+        raise UserError(f"{path} is a damaged checkpoint: {error}") from None
+
+
+def _read(path: Path, device: str) -> Any:
+    """Returns what a file holds.
+
+    Raises:
+        UserError: If it is no archive of tensors and plain values, or one with a wrong checksum, which
+            `torch.load` would not notice.
+    """
+    try:
+        with ZipFile(path) as archive, warnings.catch_warnings(action="ignore"):
+            damaged = archive.testzip() is not None
+            content = None if damaged else torch.load(path, map_location=device, weights_only=True)
+    except Exception as error:  # what the readers of damaged bytes raise is not specified
+        reason = "it is cut short or altered" if path.stat().st_size else "it is empty"
+        if isinstance(error, UnpicklingError):
+            reason = "it holds more than tensors and numbers"
+        raise UserError(f"{path} is not a mamlrl checkpoint or is damaged: {reason}") from None
+    if damaged:
+        raise UserError(f"{path} is damaged: its checksum is wrong; use another copy, or train again")
+    return content

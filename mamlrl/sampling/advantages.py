@@ -1,0 +1,100 @@
+"""From rollouts to the batches that losses are computed on: returns, advantages, packing."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from mamlrl.experiments.experiment import AdvantageConfig
+from mamlrl.losses.batches import Batch
+from mamlrl.sampling.rollouts import Rollouts
+from mamlrl.sampling.value_baseline import baseline_features, explained_variance, fit_values
+
+
+@dataclass(frozen=True)
+class ProcessedRollouts:
+    """What the learner takes from rollouts.
+
+    Attributes:
+        batch: For the losses.
+        explained_variance: Of the baseline, for each task, shape (task,).
+    """
+
+    batch: Batch
+    explained_variance: Tensor
+
+
+def discounted_sum(x: Tensor, discount: float) -> Tensor:
+    """Sums the future: y_t = sum over s >= t of discount^(s - t) x_s.
+
+    Args:
+        x: Shape (..., time).
+        discount: In [0, 1].
+
+    Returns:
+        y, same shape.
+    """
+    time = torch.arange(x.shape[-1], device=x.device)
+    lag = time[:, None] - time[None, :]
+    matrix = torch.where(lag >= 0, torch.as_tensor(discount, dtype=x.dtype) ** lag.clamp(min=0), 0.0)
+    return x @ matrix.to(x.dtype)
+
+
+def gae(rewards: Tensor, values: Tensor, mask: Tensor, discount: float, gae_lambda: float) -> Tensor:
+    """Generalised advantage estimation (Schulman et al. 2016, equation 16), with terminal value 0.
+
+    Args:
+        rewards: Shape (task, episode, time).
+        values: Predicted returns, same shape.
+        mask: 1 while the episode was running, else 0, same shape.
+        discount: In [0, 1].
+        gae_lambda: In [0, 1]; 1 gives returns minus values.
+
+    Returns:
+        Advantages, 0 where masked, same shape.
+    """
+    masked_values = values * mask
+    next_values = torch.cat([masked_values[..., 1:], torch.zeros_like(values[..., :1])], dim=-1)
+    deltas = rewards * mask + discount * next_values - masked_values
+    return discounted_sum(deltas, discount * gae_lambda) * mask
+
+
+def standardize(advantages: Tensor, mask: Tensor) -> Tensor:
+    """Shifts and scales the advantages of each task to mean 0 and standard deviation 1 over its steps."""
+    count = mask.sum(dim=(1, 2), keepdim=True)
+    centred = (advantages - (advantages * mask).sum(dim=(1, 2), keepdim=True) / count) * mask
+    std = (centred.square().sum(dim=(1, 2), keepdim=True) / count).sqrt()
+    return centred / (std + 1e-8)
+
+
+def process(rollouts: Rollouts, config: AdvantageConfig) -> ProcessedRollouts:
+    """Fits the baseline to the rollouts of each task and computes advantages, once and for all."""
+    mask = rollouts.mask
+    returns = discounted_sum(rollouts.rewards * mask, config.discount)
+    values = fit_values(baseline_features(rollouts.observations), returns, mask, config.ridge)
+    advantages = gae(rollouts.rewards, values, mask, config.discount, config.gae_lambda)
+    if config.standardize:
+        advantages = standardize(advantages, mask)
+    return ProcessedRollouts(_pack(rollouts, advantages), explained_variance(values, returns, mask))
+
+
+def _pack(rollouts: Rollouts, advantages: Tensor) -> Batch:
+    """Merges episode and time and drops the steps after the end of episodes, as far as tasks allow."""
+    mask = rollouts.mask.flatten(1, 2)
+    counts = mask.sum(dim=1, keepdim=True)
+    order = mask.argsort(dim=1, descending=True, stable=True)[:, : int(counts.max())]
+    tasks = torch.arange(len(mask), device=mask.device)[:, None]
+    dtype = rollouts.observations.dtype
+
+    def pack(x: Tensor) -> Tensor:
+        return x.flatten(1, 2)[tasks, order]
+
+    return Batch(
+        observations=pack(rollouts.observations),
+        actions=pack(rollouts.actions),
+        advantages=pack(advantages).to(dtype),
+        outputs=pack(rollouts.outputs),
+        weights=pack(rollouts.mask / counts[..., None]).to(dtype),
+    )

@@ -1,0 +1,140 @@
+"""Making task environments and devices from configs, with errors a user can act on."""
+
+from __future__ import annotations
+
+import difflib
+import inspect
+import os
+import re
+from dataclasses import replace
+from importlib import import_module
+
+import gymnasium
+import numpy as np
+import torch
+from gymnasium.envs.registration import load_env_creator
+
+from mamlrl.envs import NAMESPACE, TaskVectorEnv
+from mamlrl.envs.pictures.graphics import choose_platform
+from mamlrl.errors import UserError, suggestion
+from mamlrl.experiments.experiment import EnvConfig, SamplingConfig
+
+DEVICE_TYPES = ("cpu", "cuda")
+
+
+def make_task_env(config: EnvConfig, num_envs: int, render_mode: str | None = None) -> TaskVectorEnv:
+    """Makes a vector environment over tasks and episodes.
+
+    Args:
+        config: Id and keyword arguments.
+        num_envs: Number of sub-environments.
+        render_mode: None or `rgb_array`, for which MuJoCo, where it is not imported yet, draws off screen.
+
+    Raises:
+        UserError: If the id does not exist, is not a task environment, or refuses the arguments.
+    """
+    if render_mode is not None:
+        choose_platform()
+    creator = _find_creator(config.id)
+    if isinstance(creator, type):
+        _check_class(config.id, creator, render_mode)
+    try:
+        env = gymnasium.make_vec(
+            config.id,
+            num_envs=num_envs,
+            vectorization_mode="vector_entry_point",
+            render_mode=render_mode,
+            **config.kwargs,
+        )
+    except (TypeError, ValueError) as error:
+        raise UserError(f"env.kwargs: {config.id} {_complaint(config, creator, str(error))}") from None
+    assert isinstance(env, TaskVectorEnv)
+    return env
+
+
+def make_task_envs(config: EnvConfig, num_tasks: int, sampling: SamplingConfig) -> list[TaskVectorEnv]:
+    """Makes an environment for each group of tasks; several that have threads of their own share the CPUs.
+
+    Args:
+        config: Id and keyword arguments.
+        num_tasks: Of all groups.
+        sampling: Number of groups, and of episodes a task.
+
+    Raises:
+        UserError: See `make_task_env`.
+    """
+    groups = np.array_split(range(num_tasks), min(sampling.groups, num_tasks))
+    if len(groups) > 1 and "num_threads" in _argument_names(_find_creator(config.id)):
+        num_threads = max(1, (os.cpu_count() or 1) // len(groups))
+        config = replace(config, kwargs={"num_threads": num_threads, **config.kwargs})
+    return [make_task_env(config, len(group) * sampling.episodes_per_task) for group in groups]
+
+
+def _complaint(config: EnvConfig, creator: object, error: str) -> str:
+    """Says what an environment does not take, with the nearest name that it does."""
+    unexpected = re.search(r"unexpected keyword argument '(\w+)'", error)
+    if unexpected is None or unexpected[1] not in config.kwargs:
+        return f"refuses {config.kwargs}: {error}"
+    return f"takes no argument '{unexpected[1]}'{suggestion(unexpected[1], _argument_names(creator))}"
+
+
+def _argument_names(creator: object) -> list[str]:
+    """Arguments of an environment class that a config may set, those it passes on to its bases included."""
+    names: set[str] = set()
+    for each in inspect.getmro(creator) if isinstance(creator, type) else []:
+        parameters = inspect.signature(each).parameters.values()
+        names |= {parameter.name for parameter in parameters if parameter.kind is parameter.KEYWORD_ONLY}
+        if not any(parameter.kind is parameter.VAR_KEYWORD for parameter in parameters):
+            break
+    return sorted(names - {"render_mode", "task"})  # whoever makes or subclasses an environment gives these
+
+
+def _check_class(name: str, creator: type, render_mode: str | None) -> None:
+    if not issubclass(creator, TaskVectorEnv):
+        raise UserError(f"env.id: {name} is not a task environment; there are: {', '.join(_known_ids())}")
+    if render_mode not in (None, *creator.metadata["render_modes"]):
+        raise UserError(f"env.id: {name} cannot be drawn: it has no render mode {render_mode}")
+
+
+def _find_creator(identifier: str) -> object:
+    """Returns what makes the vector environments of an id, `namespace/Name-v0` or `module:namespace/Name-v0`."""
+    module, _, name = identifier.rpartition(":")
+    try:
+        if module:
+            import_module(module)
+        entry_point = gymnasium.spec(name).vector_entry_point
+        creator = load_env_creator(entry_point) if isinstance(entry_point, str) else entry_point
+    except gymnasium.error.DependencyNotInstalled as error:
+        raise UserError(f"env.id: {identifier} cannot be made: {error}") from None
+    except ModuleNotFoundError as error:
+        raise UserError(
+            f"env.id: {identifier} cannot be made: {error}; install it, or put its folder on PYTHONPATH"
+        ) from None
+    except gymnasium.error.Error:
+        nearest = difflib.get_close_matches(identifier, _known_ids(), n=1, cutoff=0.0)
+        raise UserError(f"env.id: no environment {identifier!r}; did you mean {nearest[0]}?") from None
+    if creator is None:
+        raise UserError(f"env.id: {identifier} is not a task environment; there are: {', '.join(_known_ids())}")
+    return creator
+
+
+def _known_ids() -> list[str]:
+    return sorted(name for name in gymnasium.registry if name.startswith(f"{NAMESPACE}/"))
+
+
+def make_device(name: str) -> torch.device:
+    """Returns a device that exists.
+
+    Raises:
+        UserError: If there is no such device, or it lacks what is needed (double precision).
+    """
+    try:
+        device = torch.device(name)
+        torch.zeros(1, device=device)
+        exists = device.type in DEVICE_TYPES
+    except (RuntimeError, AssertionError, NotImplementedError):
+        exists = False
+    if not exists:
+        found = ["cpu", *(f"cuda:{index}" for index in range(torch.cuda.device_count()))]
+        raise UserError(f"device: there is no {name} here; there are: {', '.join(found)}")
+    return device

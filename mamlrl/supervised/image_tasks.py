@@ -1,0 +1,133 @@
+"""N-way K-shot classification of images: tasks of a few classes, with a few images of each."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+from torch.nn import functional
+
+from mamlrl.errors import UserError
+from mamlrl.experiments.experiment import DataConfig, PolicyConfig
+from mamlrl.losses.batches import LabelledBatch
+from mamlrl.networks.convolution import ConvolutionalNetwork
+from mamlrl.networks.distributions import Categorical
+from mamlrl.supervised import mini_imagenet, omniglot
+from mamlrl.supervised.image_sets import ImageSet, check_folder
+from mamlrl.supervised.tasks import Examples, SupervisedTasks
+
+Downsampling = Literal["stride", "max_pool"]
+
+
+class ImageTasks(SupervisedTasks):
+    """Each task tells some classes apart, drawn anew and numbered at random.
+
+    Args:
+        images: Of all classes.
+        ways: Classes of a task.
+        downsampling: Of the network, see `ConvolutionalNetwork`.
+
+    Raises:
+        UserError: If there are not enough classes.
+    """
+
+    def __init__(self, images: ImageSet, ways: int, downsampling: Downsampling) -> None:
+        if not 2 <= ways <= len(images.counts):
+            raise UserError(
+                f"data.ways: cannot draw {ways} classes a task from {len(images.counts)}; "
+                "choose at least 2 and no more than there are, or add classes to the data set"
+            )
+        self.images = images
+        self.ways = ways
+        self.downsampling = downsampling
+
+    def make_network(self, config: PolicyConfig) -> ConvolutionalNetwork:
+        """A convolutional network, whose blocks have `hidden_sizes` filters.
+
+        Raises:
+            UserError: If the images are too small for so many blocks, or the policy has options of MLPs alone.
+        """
+        if config.context_size or config.activation != "relu":
+            raise UserError(
+                "policy: the convolutional network for images has activation relu and context_size 0 only"
+            )
+        filters = tuple(config.hidden_sizes)
+        _, channels, height, width = self.images.images.shape
+        network = ConvolutionalNetwork(
+            (channels, height, width), Categorical(self.ways), filters, self.downsampling
+        )
+        if not network.num_features:
+            raise UserError(
+                f"policy.hidden_sizes: nothing is left of images of {height} x {width} pixels after "
+                f"{len(filters)} blocks; take fewer"
+            )
+        return network
+
+    def sample(self, rng: np.random.Generator, num_tasks: int, num_support: int, num_query: int) -> Examples:
+        """See `SupervisedTasks.sample`.
+
+        Raises:
+            UserError: If a class has fewer images than a task needs.
+        """
+        self.check_enough(num_support, num_query)
+        chosen = self._draw(rng, num_tasks, num_support + num_query)
+        return Examples(self._batch(chosen[..., :num_support]), self._batch(chosen[..., num_support:]))
+
+    def measure(self, outputs: Tensor, targets: Tensor) -> dict[str, Tensor]:
+        """The share of the samples that are classified correctly, and the mean cross-entropy in nats."""
+        entropy = functional.cross_entropy(outputs.flatten(0, 1), targets.flatten(), reduction="none")
+        correct = (outputs.argmax(dim=-1) == targets).to(outputs.dtype)
+        return {"accuracy": correct.mean(dim=1), "cross_entropy": entropy.view_as(correct).mean(dim=1)}
+
+    def check_enough(self, num_support: int, num_query: int) -> None:
+        """Raises a UserError if a class has fewer images than a task needs of each."""
+        smallest = int(self.images.counts.argmin())
+        if self.images.counts[smallest] < num_support + num_query:
+            raise UserError(
+                f"{self.images.names[smallest]} has {self.images.counts[smallest]} images, but a task needs "
+                f"{num_support} shots and {num_query} queries of each class; "
+                "lower data.shots or data.queries, or add images"
+            )
+
+    def _draw(self, rng: np.random.Generator, num_tasks: int, per_class: int) -> NDArray[np.int64]:
+        """Draws classes for each task, and images of each, without replacement: (task, class, image) to index."""
+        counts = self.images.counts
+        keys = rng.random((num_tasks, len(counts)))
+        classes = rng.permuted(keys.argpartition(self.ways - 1, axis=1)[:, : self.ways], axis=1)
+        keys = rng.random((num_tasks, self.ways, counts.max()))
+        keys[np.arange(counts.max()) >= counts[classes][..., None]] = np.inf  # images that a class has not
+        return self.images.starts[classes][..., None] + keys.argsort(axis=2)[..., :per_class]
+
+    def _batch(self, chosen: NDArray[np.int64]) -> LabelledBatch:
+        """Images by index, shape (task, class, image), the class being the target."""
+        tasks, ways, per_class = chosen.shape
+        images = torch.from_numpy(self.images.images[chosen.reshape(tasks, -1)])
+        return LabelledBatch(
+            observations=images,
+            weights=torch.full(images.shape[:2], 1 / images.shape[1]),
+            targets=torch.arange(ways).repeat_interleave(per_class).expand(tasks, -1),
+        )
+
+
+def _builder(
+    read: Callable[[Path, str], ImageSet], layout: str, downsampling: Downsampling
+) -> Callable[[DataConfig, str], ImageTasks]:
+    def build(config: DataConfig, split: str) -> ImageTasks:
+        folder = check_folder(config.folder, config.dataset, layout)
+        tasks = ImageTasks(read(folder, split), config.ways, downsampling)
+        tasks.check_enough(config.shots, config.queries)
+        return tasks
+
+    return build
+
+
+IMAGE_TASKS: dict[str, Callable[[DataConfig, str], ImageTasks]] = {
+    "omniglot": _builder(omniglot.read_omniglot, omniglot.LAYOUT, "stride"),
+    "strokes": _builder(omniglot.read_omniglot, omniglot.LAYOUT, "stride"),
+    "mini_imagenet": _builder(mini_imagenet.read_mini_imagenet, mini_imagenet.LAYOUT, "max_pool"),
+}

@@ -1,0 +1,62 @@
+"""The interface of a distribution of few-shot learning tasks."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from mamlrl.experiments.experiment import PolicyConfig
+from mamlrl.losses.batches import LabelledBatch
+from mamlrl.networks.network import Network
+
+
+@dataclass(frozen=True)
+class Examples:
+    """Examples of a batch of tasks.
+
+    Attributes:
+        support: To adapt on.
+        query: To judge the adapted network on.
+    """
+
+    support: LabelledBatch
+    query: LabelledBatch
+
+    def to(self, device: torch.device) -> Examples:
+        """Returns the examples on a device."""
+        return Examples(self.support.to(device), self.query.to(device))
+
+
+class SupervisedTasks(ABC):
+    """A distribution of few-shot learning tasks."""
+
+    @abstractmethod
+    def make_network(self, config: PolicyConfig) -> Network:
+        """Builds a network for the tasks; the negative log-likelihood of its `distribution` is the loss."""
+
+    @abstractmethod
+    def sample(self, rng: np.random.Generator, num_tasks: int, num_support: int, num_query: int) -> Examples:
+        """Draws tasks, and examples of each.
+
+        Args:
+            rng: Source of randomness.
+            num_tasks: Number of tasks.
+            num_support: Examples of each task to adapt on; for classification, of each class of the task.
+            num_query: Examples of each task, or of each of its classes, to judge on.
+        """
+
+    @abstractmethod
+    def measure(self, outputs: Tensor, targets: Tensor) -> dict[str, Tensor]:
+        """Metrics of each task, the one to report first.
+
+        Args:
+            outputs: Of the network, shape (task, sample, K).
+            targets: Shape (task, sample, ...).
+
+        Returns:
+            Such as `mse`, or `accuracy` and `cross_entropy`, each of shape (task,).
+        """

@@ -2,9 +2,11 @@
 
 import gymnasium
 
-from mamlrl.envs.task_env import SingleTaskEnv, TaskVectorEnv
+from mamlrl.envs.single_task_env import SingleTaskEnv
+from mamlrl.envs.task_env import TaskEnv
+from mamlrl.envs.task_vector_env import TaskVectorEnv
 
-__all__ = ["NAMESPACE", "SingleTaskEnv", "TaskVectorEnv", "register_environments"]
+__all__ = ["NAMESPACE", "SingleTaskEnv", "TaskEnv", "TaskVectorEnv", "register_environments"]
 
 NAMESPACE = "mamlrl"
 

@@ -1,4 +1,4 @@
-"""Checks of what environments are made with: a ValueError names the argument and what it must be."""
+"""Checks of the arguments of environments: a ValueError names the argument and says what it must be."""
 
 from __future__ import annotations
 
@@ -6,32 +6,33 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from mamlrl.errors import suggestion
 
-LIMIT = 1e9  # of lengths, velocities and factors; far beyond any body, and squares of it are finite
+LIMIT = 1e9  # largest length, velocity or factor; far beyond any body, and its square is finite
 
 
 def check_whole_number(name: str, value: Any, least: int) -> None:
-    """Refuses what is not a whole number of at least `least`."""
+    """Refuses a value that is not a whole number of at least `least`."""
     if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < least:
         raise ValueError(f"{name} must be a whole number of at least {least}, got {value}")
 
 
 def check_number(name: str, value: Any, above: float) -> None:
-    """Refuses what is not a number above `above` and below `LIMIT`."""
+    """Refuses a value that is not a number above `above` and below `LIMIT`."""
     if not _is_number(value) or value <= above:
         raise ValueError(f"{name} must be a number above {above} and below {LIMIT:g}, got {value}")
 
 
 def check_weight(name: str, value: Any) -> None:
-    """Refuses what is not a number of at least 0 and below `LIMIT`."""
+    """Refuses a value that is not a number of at least 0 and below `LIMIT`."""
     if not _is_number(value) or value < 0:
         raise ValueError(f"{name} must be a number of at least 0 and below {LIMIT:g}, got {value}")
 
 
 def check_range(name: str, bounds: Any) -> tuple[float, float]:
-    """Returns (low, high), two numbers between -`LIMIT` and `LIMIT`; refuses what is not in increasing order."""
+    """Returns (low, high); refuses all but two numbers in increasing order between -`LIMIT` and `LIMIT`."""
     values = list(bounds) if isinstance(bounds, Sequence | np.ndarray) else []
     if len(values) != 2 or not all(map(_is_number, values)) or values[0] >= values[1]:
         raise ValueError(
@@ -40,8 +41,16 @@ def check_range(name: str, bounds: Any) -> tuple[float, float]:
     return float(values[0]), float(values[1])
 
 
+def check_array(name: str, values: Any) -> NDArray[np.float64]:
+    """Returns the values as an array; refuses values that are not numbers."""
+    try:
+        return np.asarray(values, dtype=np.float64)
+    except (TypeError, ValueError) as error:
+        raise ValueError(f"{name} must be an array of numbers, got {values}") from error
+
+
 def check_choice(name: str, value: Any, choices: Iterable[str]) -> None:
-    """Refuses what is none of the choices; the message has the nearest one."""
+    """Refuses a value that is none of the choices; the message suggests the nearest one."""
     names = list(choices)
     if value not in names:
         raise ValueError(f"{name} must be one of {', '.join(names)}, got {value!r}{suggestion(value, names)}")

@@ -10,9 +10,11 @@ from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 
 from mamlrl.envs.arguments import check_choice, check_number, check_whole_number
-from mamlrl.envs.task_env import Frame, SingleTaskEnv, TaskVectorEnv
+from mamlrl.envs.single_task_env import single_task_env
+from mamlrl.envs.task_env import Frame
+from mamlrl.envs.task_vector_env import TaskVectorEnv
 
-MAX_STEP = 0.1  # largest displacement a step along each axis
+MAX_STEP = 0.1  # largest displacement per step along each axis
 GOAL_RADIUS = 0.01  # an episode ends when both coordinates are this close to the goal
 VIEW_MARGIN = 1.5  # the picture shows this many goal ranges around the origin
 
@@ -44,7 +46,7 @@ class Navigation2DVectorEnv(TaskVectorEnv):
         check_number("goal_range", goal_range, above=0)
         check_choice("distance", distance, ("euclidean", "squared"))
         check_whole_number("horizon", horizon, least=1)
-        reach = MAX_STEP * (horizon + 1)  # a step more than can be gone, for rounding
+        reach = MAX_STEP * (horizon + 1)  # one step more than an episode has, for rounding
         super().__init__(
             num_envs,
             observation_space=Box(-reach, reach, (2,), np.float64),
@@ -56,10 +58,10 @@ class Navigation2DVectorEnv(TaskVectorEnv):
         self.goal_range = goal_range
         self.distance = distance
         self._positions = np.zeros((num_envs, 2))
-        self._paths = np.zeros((horizon + 1, num_envs, 2))  # kept for pictures only
+        self._paths = np.zeros((horizon + 1, num_envs, 2))  # for pictures only
 
     def sample_tasks(self, rng: np.random.Generator, num_tasks: int) -> NDArray[np.float64]:
-        """Draws goals uniformly, shape (num_tasks, 2)."""
+        """Draws goals uniformly from the square, shape (num_tasks, 2)."""
         return rng.uniform(-self.goal_range, self.goal_range, (num_tasks, 2))
 
     def _start(self, chosen: NDArray[np.bool_]) -> None:
@@ -80,7 +82,7 @@ class Navigation2DVectorEnv(TaskVectorEnv):
         return self._positions.copy()
 
     def describe_task(self, task: NDArray[np.float64]) -> str:
-        """See `TaskVectorEnv.describe_task`."""
+        """See `TaskEnv.describe_task`."""
         return f"goal ({task[0]:.2f}, {task[1]:.2f})"
 
     def _draw(self, index: int) -> Frame:
@@ -96,13 +98,10 @@ class Navigation2DVectorEnv(TaskVectorEnv):
         return np.asarray(image)
 
     def _pixel(self, point: NDArray[np.float64]) -> tuple[float, float]:
-        """Image coordinates of a point of the plane, y upwards."""
+        """Returns the image coordinates of a point of the plane, whose y axis points upwards."""
         centre = self.frame_size / 2
         scale = centre / (VIEW_MARGIN * self.goal_range)
         return centre + point[0] * scale, centre - point[1] * scale
 
 
-class Navigation2DEnv(SingleTaskEnv):
-    """2D navigation as an ordinary Gymnasium environment; see `Navigation2DVectorEnv`."""
-
-    vector_env_class = Navigation2DVectorEnv
+Navigation2DEnv = single_task_env(Navigation2DVectorEnv)

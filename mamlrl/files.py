@@ -1,4 +1,4 @@
-"""Files that are replaced whole or not at all."""
+"""Files that are written whole or not at all, and what users are told when they cannot be."""
 
 from __future__ import annotations
 
@@ -7,6 +7,25 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO
+
+from mamlrl.errors import UserError
+
+
+@contextmanager
+def os_errors_as(failure: str, consequence: str = "") -> Iterator[None]:
+    """Turns an `OSError` of the block into a `UserError`.
+
+    Args:
+        failure: Begins the message, such as `cannot write runs/config.yaml`; the reason follows.
+        consequence: Ends the message.
+
+    Raises:
+        UserError: If the block raises an `OSError`.
+    """
+    try:
+        yield
+    except OSError as error:
+        raise UserError(f"{failure}: {error}{consequence}") from error
 
 
 @contextmanager
@@ -25,3 +44,27 @@ def replaced(path: Path) -> Iterator[BinaryIO]:
         os.replace(temporary, path)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+@contextmanager
+def written(path: Path) -> Iterator[BinaryIO]:
+    """Opens a file that appears at `path`, in a new folder if need be, when the block ends without an error.
+
+    Where `path` is a link, it stays one and what it points to is replaced. A device or a pipe, such as
+    `/dev/stdout`, cannot be replaced and is written to directly.
+
+    Raises:
+        UserError: If the file cannot be written; what was at `path` is as it was.
+    """
+    with os_errors_as(f"cannot write {path}"):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        replaceable = path.is_file() or not path.exists()
+        target = Path(os.path.realpath(path))
+        with replaced(target) if replaceable else open(path, "wb") as file:
+            yield file
+
+
+def write_text(path: Path, text: str) -> None:
+    """Writes a text file in UTF-8, see `written`."""
+    with written(path) as file:
+        file.write(text.encode())

@@ -6,22 +6,26 @@ import csv
 import sys
 from collections.abc import Sequence
 from dataclasses import asdict
+from io import StringIO
 from pathlib import Path
 
 import torch
-from jsonargparse import ArgumentParser, Namespace
 from jsonargparse.typing import restricted_string_type
-from torch import Tensor
+
+if not __package__:  # run as a file, perhaps of a checkout that is not installed
+    sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from mamlrl.adaptation.build import ESTIMATORS
 from mamlrl.benchmarks.comparison import Measurement, Reference, compare, settings, solve
 from mamlrl.benchmarks.problems import Problem, comparable, sample_problem
-from mamlrl.errors import UserError
-from mamlrl.experiments.experiment import Config, PositiveInt
-from mamlrl.experiments.files import build_config, config_parser, parse, set_config_defaults
-from mamlrl.figures.plotting import comparison
-from mamlrl.runs.checkpoints import load_checkpoint
-from mamlrl.scripts.main import run_program
+from mamlrl.experiments.command_line import CommandLine
+from mamlrl.experiments.experiment import gradient_experiment
+from mamlrl.figures.comparison import comparison
+from mamlrl.figures.image_file import write_figure
+from mamlrl.files import os_errors_as, write_text
+from mamlrl.runs.saved import SavedRun
+from mamlrl.scripts.program import run_program
+from mamlrl.settings.numbers import PositiveInt
 
 Counts = restricted_string_type("Counts", r"[1-9]\d*(,[1-9]\d*)*$")
 Names = restricted_string_type("Names", "({0})(,({0}))*$".format("|".join(ESTIMATORS)))
@@ -29,12 +33,16 @@ Names = restricted_string_type("Names", "({0})(,({0}))*$".format("|".join(ESTIMA
 
 def run(arguments: Sequence[str]) -> int:
     """Compares the estimators that the command line names; returns the exit status."""
-    parser = config_parser(prog="mamlrl compare", description="Compare meta-gradients with a converged one.")
-    _add_arguments(parser)
-    config, params, options = _read(parser, arguments)
+    command_line = CommandLine("mamlrl compare", "Compare meta-gradients with a converged one.")
+    _add_arguments(command_line)
+    options = command_line.parse(arguments)
+    saved = SavedRun.load(options.checkpoint) if options.checkpoint else None
+    config = comparable(gradient_experiment(command_line.experiment(saved.experiment if saved else None)))
+    params = saved.state["params"] if saved else None
     problem = sample_problem(config, params)
     reference = solve(problem, config.adaptation)
-    _make_folder(options.output)
+    with os_errors_as(f"cannot use the folder {options.output}"):
+        options.output.mkdir(parents=True, exist_ok=True)
     title = _describe(problem, config.adaptation.proximal.weight)
     print(f"{title}, {torch.get_num_threads()} threads; medians of {options.repeats}\n{_verify(reference)}")
     chosen = settings(
@@ -47,11 +55,12 @@ def run(arguments: Sequence[str]) -> int:
     for setting in chosen:
         measurements.append(compare(problem, config.adaptation, reference, setting, options.repeats))
         print(_row(measurements[-1]), flush=True)
-    _write(options.output, measurements, title)
+    write_text(options.output / "comparison.csv", _csv(measurements))
+    write_figure(comparison(measurements, title), options.output / "comparison.png")
     return 0
 
 
-def _add_arguments(parser: ArgumentParser) -> None:
+def _add_arguments(parser: CommandLine) -> None:
     parser.add_argument("--checkpoint", type=Path | None, help="Checkpoint to take experiment and parameters of.")
     parser.add_argument("--estimators", type=Names, default=",".join(ESTIMATORS), help="Which to compare.")
     parser.add_argument("--inner_steps", type=Counts, default="1,2,4,8,16,32,64", help="Numbers of inner steps.")
@@ -63,16 +72,6 @@ def _add_arguments(parser: ArgumentParser) -> None:
     )
     parser.add_argument("--repeats", type=PositiveInt, default=3, help="Times are medians of so many.")
     parser.add_argument("--output", type=Path, required=True, help="Folder for comparison.csv and comparison.png.")
-
-
-def _read(parser: ArgumentParser, arguments: Sequence[str]) -> tuple[Config, Tensor | None, Namespace]:
-    """The experiment, its parameters if a checkpoint has them, and the program's own options."""
-    options, params = parse(parser, arguments), None
-    if options.checkpoint is not None:
-        saved, state = load_checkpoint(options.checkpoint)
-        set_config_defaults(parser, saved)
-        options, params = parse(parser, arguments), state["params"]
-    return comparable(build_config(parser, options)), params, options
 
 
 def _describe(problem: Problem, weight: float) -> str:
@@ -96,23 +95,12 @@ def _row(measured: Measurement) -> str:
     )
 
 
-def _make_folder(folder: Path) -> None:
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise UserError(f"cannot use the folder {folder}: {error}") from None
-
-
-def _write(folder: Path, measurements: Sequence[Measurement], title: str) -> None:
-    rows = [asdict(measured) for measured in measurements]
-    try:
-        with open(folder / "comparison.csv", "w", newline="") as file:
-            writer = csv.DictWriter(file, fieldnames=list(rows[0]), lineterminator="\n")
-            writer.writeheader()
-            writer.writerows(rows)
-        comparison(measurements, title).savefig(folder / "comparison.png", dpi=150)
-    except OSError as error:
-        raise UserError(f"cannot write into {folder}: {error}") from None
+def _csv(measurements: Sequence[Measurement]) -> str:
+    rows, table = [asdict(measured) for measured in measurements], StringIO()
+    writer = csv.DictWriter(table, fieldnames=list(rows[0]), lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(rows)
+    return table.getvalue()
 
 
 if __name__ == "__main__":

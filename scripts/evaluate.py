@@ -8,107 +8,73 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+if not __package__:  # run as a file, perhaps of a checkout that is not installed
+    sys.path.insert(0, str(Path(__file__).parents[1]))
+
 from mamlrl import __version__
-from mamlrl.errors import UserError
 from mamlrl.evaluation.evaluation import Evaluation, mean_interval
-from mamlrl.experiments.experiment import Config
-from mamlrl.experiments.files import build_config, config_parser, parse, set_config_defaults
-from mamlrl.learners.build import evaluate
-from mamlrl.runs.checkpoints import load_checkpoint
-from mamlrl.runs.training import best_checkpoint
-from mamlrl.scripts.main import run_program
+from mamlrl.experiments.command_line import CommandLine
+from mamlrl.files import write_text
+from mamlrl.runs.saved import SavedRun
+from mamlrl.scripts.program import run_program
 
 
 def run(arguments: Sequence[str]) -> int:
     """Evaluates every checkpoint on the command line; returns the exit status."""
-    parser = config_parser(prog="mamlrl evaluate", description="Adapt meta-trained networks to held-out tasks.")
-    parser.add_argument(
+    command_line = CommandLine("mamlrl evaluate", "Adapt meta-trained networks to held-out tasks.")
+    command_line.add_argument(
         "checkpoints",
         nargs="+",
         type=Path,
         help="Checkpoints, or run folders, whose best checkpoint is taken.",
     )
-    parser.add_argument("--json", type=Path, help="File to write everything to.")
-    namespace = parse(parser, arguments)
-    paths = [checkpoint_file(path) for path in namespace.checkpoints]
-    records = []
-    for path, (saved, state) in [(path, load_checkpoint(path)) for path in paths]:
-        set_config_defaults(parser, saved)
-        config = build_config(parser, parse(parser, arguments))
-        evaluation = evaluate_checkpoint(path, config, state)
-        records.append(_record(path, state["iteration"], config, evaluation))
-        print(_table(f"{path}, meta-iteration {state['iteration']}", records[-1]))
+    command_line.add_argument("--json", type=Path, help="File to write everything to.")
+    options = command_line.parse(arguments)
+    records, decimals = [], []
+    for saved in [SavedRun.load(path) for path in options.checkpoints]:
+        evaluation = saved.evaluate(command_line.experiment(saved.experiment))
+        records.append(_record(saved, evaluation))
+        decimals.append(evaluation.decimals)
+        print(_table(f"{saved.path}, meta-iteration {saved.state['iteration']}", evaluation))
     if len(records) > 1 and len({len(record["steps"]) for record in records}) == 1:
-        print(_table_over_runs(records))
-    if namespace.json is not None:
-        _write_json(namespace.json, records)
+        print(_table_over_runs(records, decimals[0]))
+    if options.json is not None:
+        write_text(options.json, json.dumps(records, indent=1) + "\n")
     return 0
 
 
-def checkpoint_file(path: Path) -> Path:
-    """Returns the best checkpoint of a run folder, or the path itself."""
-    return best_checkpoint(path) if path.is_dir() else path
-
-
-def evaluate_checkpoint(path: Path, config: Config, state: dict[str, Any]) -> Evaluation:
-    """Evaluates what was loaded from a checkpoint; errors name its file."""
-    try:
-        return evaluate(config, state["params"])
-    except UserError as error:
-        raise UserError(f"{path}: {error}") from None
-
-
-def _record(path: Path, iteration: int, config: Config, evaluation: Evaluation) -> dict[str, Any]:
+def _record(saved: SavedRun, evaluation: Evaluation) -> dict[str, Any]:
     return {
         "mamlrl_version": __version__,
-        "checkpoint": str(path),
-        "iteration": iteration,
-        "seed": config.seed,
-        "evaluation_seed": config.evaluation.seed,
+        "checkpoint": str(saved.path),
+        "iteration": saved.state["iteration"],
+        "seed": evaluation.experiment.seed,
+        "evaluation_seed": evaluation.experiment.evaluation.seed,
         "step_scales": evaluation.step_scales,
         "metric": evaluation.metric,
-        **evaluation.protocol(config),
+        **evaluation.protocol(),
         "steps": evaluation.summary(),
     }
 
 
-def _table(title: str, record: dict[str, Any]) -> str:
-    lines = [f"{title}; {_data(record)}, mean {record['metric']} and 95% interval over tasks"]
-    digits = _digits(record)
-    lines += [_row(row["step"], row["mean"], row["interval_95"], digits) for row in record["steps"]]
+def _table(title: str, evaluation: Evaluation) -> str:
+    lines = [f"{title}; {evaluation.sample_size()}, mean {evaluation.metric} and 95% interval over tasks"]
+    for row in evaluation.summary():
+        lines.append(_row(row["step"], row["mean"], row["interval_95"], evaluation.decimals))
     return "\n".join(lines)
 
 
-def _data(record: dict[str, Any]) -> str:
-    """What an evaluation was on."""
-    if "dataset" in record:
-        return f"{record['tasks']} tasks x {record['shots']} shots"
-    return f"{len(record['tasks'])} tasks x {record['episodes_per_task']} {record['sampling_unit']}"
-
-
-def _table_over_runs(records: list[dict[str, Any]]) -> str:
+def _table_over_runs(records: list[dict[str, Any]], decimals: int) -> str:
     lines = [f"all {len(records)} checkpoints, mean {records[0]['metric']} and 95% interval over checkpoints"]
     for rows in zip(*(record["steps"] for record in records), strict=True):
         mean, half_width = mean_interval([row["mean"] for row in rows])
-        lines.append(_row(rows[0]["step"], mean, half_width, _digits(records[0])))
+        lines.append(_row(rows[0]["step"], mean, half_width, decimals))
     return "\n".join(lines)
 
 
-def _digits(record: dict[str, Any]) -> int:
-    """Decimals to print: errors and accuracies are smaller numbers than returns."""
-    return 3 if "dataset" in record else 2
-
-
-def _row(step: int, mean: float, half_width: float | None, digits: int) -> str:
-    return f"  step {step}: {mean:9.{digits}f}" + ("" if half_width is None else f" +- {half_width:.{digits}f}")
-
-
-def _write_json(path: Path, records: list[dict[str, Any]]) -> None:
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(json.dumps(records, indent=1) + "\n")
-    except OSError as error:
-        raise UserError(f"cannot write {path}: {error}") from None
+def _row(step: int, mean: float, half_width: float | None, decimals: int) -> str:
+    interval = "" if half_width is None else f" +- {half_width:.{decimals}f}"
+    return f"  step {step}: {mean:9.{decimals}f}{interval}"
 
 
 if __name__ == "__main__":

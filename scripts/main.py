@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Sequence
 from importlib import import_module
 
 from mamlrl import __version__
-from mamlrl.errors import UserError
+from mamlrl.scripts.program import run_program
 
 PROGRAMS = {
     "train": "meta-train a policy",
@@ -35,26 +34,6 @@ def main() -> int:
         return 2
     program = import_module(f"mamlrl.scripts.{arguments[0]}")
     return run_program(program.run, arguments[1:])
-
-
-def run_program(program: Callable[[Sequence[str]], int], arguments: Sequence[str] | None = None) -> int:
-    """Runs a program; input that it cannot use, or too large, becomes one line on stderr and status 2.
-
-    Args:
-        program: Takes command-line arguments and returns an exit status.
-        arguments: The arguments; those of the process by default.
-    """
-    try:
-        return program(sys.argv[1:] if arguments is None else arguments)
-    except UserError as error:
-        print(f"mamlrl: {error}", file=sys.stderr)
-        return 2
-    except MemoryError as error:
-        remedy = "lower meta_batch_size, sampling.episodes_per_task or env.kwargs.horizon"
-        print(f"mamlrl: not enough memory ({error}); {remedy}", file=sys.stderr)
-        return 2
-    except KeyboardInterrupt:
-        return 130
 
 
 def _usage() -> str:

@@ -4,54 +4,70 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
 import yaml
-from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
+if not __package__:  # run as a file, perhaps of a checkout that is not installed
+    sys.path.insert(0, str(Path(__file__).parents[1]))
+
 from mamlrl.errors import UserError
-from mamlrl.experiments.files import build_config, config_parser, parse, set_config_defaults
-from mamlrl.figures.plotting import adaptation_curves, learning_curves, navigation_paths, regression_fits
-from mamlrl.runs.checkpoints import load_checkpoint
-from mamlrl.runs.metrics_file import Metrics, read_metrics
-from mamlrl.scripts.evaluate import checkpoint_file, evaluate_checkpoint
-from mamlrl.scripts.main import run_program
+from mamlrl.evaluation.evaluation import Evaluation
+from mamlrl.experiments.command_line import CommandLine
+from mamlrl.experiments.old_formats import with_kind
+from mamlrl.figures.adaptation_curves import adaptation_curves
+from mamlrl.figures.image_file import write_figure
+from mamlrl.figures.learning_curves import learning_curves
+from mamlrl.figures.navigation_paths import navigation_paths
+from mamlrl.figures.regression_fits import regression_fits
+from mamlrl.metric_names import Metrics
+from mamlrl.runs.metrics_file import read_metrics
+from mamlrl.runs.saved import SavedRun
+from mamlrl.scripts.program import run_program
 
 DRAWN_TASKS = 4
-CHECKPOINT_FIGURES = {"paths": navigation_paths, "fits": regression_fits}
+CHECKPOINT_FIGURES: dict[str, Callable[[Evaluation], Figure]] = {
+    "paths": lambda evaluation: navigation_paths(evaluation.paths()),
+    "fits": lambda evaluation: regression_fits(evaluation.fits()),
+}
 
 
 def run(arguments: Sequence[str]) -> int:
     """Draws the figure that the command line asks for; returns the exit status."""
-    parser = config_parser(prog="mamlrl plot", description="Draw figures.")
-    parser.add_argument(
+    command_line = CommandLine("mamlrl plot", "Draw figures.")
+    command_line.add_argument(
         "figure",
         type=Literal["curves", "adaptation", "paths", "fits"],
         help="curves: returns of run folders while training; adaptation: returns in files from evaluate --json; "
         "paths: 2D navigation of a checkpoint before and after adaptation; fits: the same of curves.",
     )
-    parser.add_argument("inputs", nargs="+", type=Path, help="Run folders, JSON files, or one checkpoint.")
-    parser.add_argument("--output", type=Path, required=True, help="Image to write; its suffix says the format.")
-    namespace = parse(parser, arguments)
-    if namespace.figure == "curves":
-        figure = learning_curves(_runs_by_config(namespace.inputs))
-    elif namespace.figure == "adaptation":
-        figure = adaptation_curves(_records_by_file(namespace.inputs))
+    command_line.add_argument("inputs", nargs="+", type=Path, help="Run folders, JSON files, or one checkpoint.")
+    command_line.add_argument(
+        "--output", type=Path, required=True, help="Image to write; its suffix says the format."
+    )
+    options = command_line.parse(arguments)
+    if options.figure == "curves":
+        figure = learning_curves(_runs_by_config(options.inputs))
+    elif options.figure == "adaptation":
+        figure = adaptation_curves(_records_by_file(options.inputs))
     else:
-        path = checkpoint_file(namespace.inputs[0])
-        saved, state = load_checkpoint(path)
-        shown = replace(saved.evaluation, tasks=DRAWN_TASKS)
-        set_config_defaults(parser, replace(saved, evaluation=shown))
-        config = build_config(parser, parse(parser, arguments))
-        figure = CHECKPOINT_FIGURES[namespace.figure](evaluate_checkpoint(path, config, state))
-    _save(figure, namespace.output)
+        figure = CHECKPOINT_FIGURES[options.figure](_evaluate_few(command_line, options.inputs[0]))
+    write_figure(figure, options.output)
+    print(options.output)
     return 0
+
+
+def _evaluate_few(command_line: CommandLine, path: Path) -> Evaluation:
+    """Evaluates a checkpoint on as many tasks as a figure shows."""
+    saved = SavedRun.load(path)
+    few = replace(saved.experiment.evaluation, tasks=DRAWN_TASKS)
+    return saved.evaluate(command_line.experiment(replace(saved.experiment, evaluation=few)))
 
 
 def _runs_by_config(folders: Sequence[Path]) -> dict[str, list[list[Metrics]]]:
@@ -78,10 +94,10 @@ def _read_config(path: Path) -> dict[str, Any]:
     try:
         config = yaml.safe_load(path.read_text())
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        raise UserError(f"cannot read {path}: {' '.join(str(error).split())}") from None
+        raise UserError(f"cannot read {path}: {' '.join(str(error).split())}") from error
     if not isinstance(config, dict):
         raise UserError(f"{path} is not the config of a run")
-    return config
+    return with_kind(config)
 
 
 def _records_by_file(paths: Sequence[Path]) -> dict[str, list[dict[str, Any]]]:
@@ -91,7 +107,7 @@ def _records_by_file(paths: Sequence[Path]) -> dict[str, list[dict[str, Any]]]:
             records = json.loads(path.read_text())
             shapes = {_curve(record).shape for record in records}
         except OSError as error:
-            raise UserError(f"cannot read {path}: {error}") from None
+            raise UserError(f"cannot read {path}: {error}") from error
         except (ValueError, LookupError, TypeError):
             shapes = set()
         if len(shapes) != 1 or (0,) in shapes:
@@ -105,18 +121,6 @@ def _records_by_file(paths: Sequence[Path]) -> dict[str, list[dict[str, Any]]]:
 def _curve(record: Mapping[str, Any]) -> NDArray[np.float64]:
     """Means and half widths of an evaluation; raises what Python raises if the record is not one."""
     return np.array([[row["mean"], row["interval_95"] or 0.0] for row in record["steps"]], dtype=np.float64)
-
-
-def _save(figure: Figure, path: Path) -> None:
-    formats = FigureCanvasAgg(figure).get_supported_filetypes()
-    if path.suffix.removeprefix(".").lower() not in formats:
-        raise UserError(f"cannot write {path}: its suffix must be one of {', '.join(sorted(formats))}")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        figure.savefig(path, dpi=150)
-    except (OSError, ValueError) as error:
-        raise UserError(f"cannot write {path}: {error}") from None
-    print(path)
 
 
 if __name__ == "__main__":

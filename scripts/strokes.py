@@ -8,9 +8,12 @@ from pathlib import Path
 
 from jsonargparse import ArgumentParser
 
-from mamlrl.experiments.experiment import PositiveInt, Seed
-from mamlrl.experiments.files import parse
-from mamlrl.scripts.main import run_program
+if not __package__:  # run as a file, perhaps of a checkout that is not installed
+    sys.path.insert(0, str(Path(__file__).parents[1]))
+
+from mamlrl.experiments.parser import parse
+from mamlrl.scripts.program import run_program
+from mamlrl.settings.numbers import PositiveInt, Seed
 from mamlrl.supervised.strokes import write_strokes
 
 

@@ -9,7 +9,7 @@ from gymnasium.spaces import Box
 from numpy.typing import NDArray
 
 from mamlrl.envs.arguments import check_number
-from mamlrl.envs.locomotion.tasks import Motion, Task
+from mamlrl.envs.locomotion.task_distribution import Motion, TaskDistribution
 from mamlrl.envs.physics.simulator import FloatArray, Simulator
 from mamlrl.envs.pictures.markers import Arrow, Post, arrow_above
 
@@ -17,13 +17,13 @@ PARAMETERS = ("mass", "friction", "damping", "strength")
 FORWARDS = np.array([1.0])
 
 
-class PhysicalParameters(Task):
+class PhysicalParameters(TaskDistribution):
     """Run forwards along x with a body of unknown parameters; the reward is the velocity.
 
     A task holds factors of the usual mass, friction, joint damping and actuator strength, each log-uniform.
 
     Args:
-        max_factor: Factors lie between its inverse and it.
+        max_factor: Largest factor; the smallest is its inverse.
     """
 
     def __init__(self, max_factor: float) -> None:
@@ -36,30 +36,30 @@ class PhysicalParameters(Task):
         return np.clip(np.exp(logarithms), self.space.low, self.space.high)
 
     def reward(self, motion: Motion, tasks: FloatArray) -> FloatArray:
-        """See `Task.reward`."""
+        """See `TaskDistribution.reward`."""
         return motion.velocity[:, 0]
 
     def configure(self, simulator: Simulator, chosen: NDArray[np.bool_], tasks: FloatArray) -> None:
-        """See `Task.configure`."""
+        """See `TaskDistribution.configure`."""
         for index, parameter in enumerate(PARAMETERS):
             simulator.scale(parameter, chosen, tasks[:, [index]])
 
     def describe(self, task: FloatArray) -> str:
-        """See `Task.describe`."""
+        """See `TaskDistribution.describe`."""
         return ", ".join(f"{name} x{factor:.2f}" for name, factor in zip(PARAMETERS, task, strict=True))
 
     def markers(self, task: FloatArray, torso: FloatArray) -> Sequence[Arrow | Post]:
-        """Returns an arrow forwards."""
+        """Returns an arrow that points forwards."""
         return [arrow_above(torso, FORWARDS)]
 
 
-class Crippled(Task):
+class Crippled(TaskDistribution):
     """Run forwards along x with one limb that does not obey; the reward is the velocity.
 
-    A task holds the strength of every actuator: 0 in the limb, which is equally likely to be any, 1 elsewhere.
+    A task holds the strength of every actuator: 0 in one limb, each with the same probability, and 1 elsewhere.
 
     Args:
-        limbs: Actuators of each limb, together all of them.
+        limbs: Numbers of the actuators of each limb; together, the limbs have all actuators.
     """
 
     def __init__(self, limbs: Sequence[Sequence[int]]) -> None:
@@ -74,18 +74,18 @@ class Crippled(Task):
         return self.choices[rng.integers(len(self.choices), size=num_tasks)]
 
     def reward(self, motion: Motion, tasks: FloatArray) -> FloatArray:
-        """See `Task.reward`."""
+        """See `TaskDistribution.reward`."""
         return motion.velocity[:, 0]
 
     def configure(self, simulator: Simulator, chosen: NDArray[np.bool_], tasks: FloatArray) -> None:
-        """See `Task.configure`."""
+        """See `TaskDistribution.configure`."""
         simulator.scale("strength", chosen, tasks)
 
     def describe(self, task: FloatArray) -> str:
-        """See `Task.describe`."""
+        """See `TaskDistribution.describe`."""
         idle = ", ".join(map(str, np.flatnonzero(task == 0)))
         return f"idle actuators: {idle}"
 
     def markers(self, task: FloatArray, torso: FloatArray) -> Sequence[Arrow | Post]:
-        """Returns an arrow forwards."""
+        """Returns an arrow that points forwards."""
         return [arrow_above(torso, FORWARDS)]

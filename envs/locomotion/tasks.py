@@ -1,10 +1,8 @@
-"""What a locomotion task asks of a body: the part of the reward that depends on the task's parameters."""
+"""Tasks of moving: at a velocity, in a direction, or to a point."""
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -12,76 +10,16 @@ from gymnasium.spaces import Box
 from numpy.typing import NDArray
 
 from mamlrl.envs.arguments import check_number, check_range
-from mamlrl.envs.physics.simulator import FloatArray, Simulator
+from mamlrl.envs.locomotion.task_distribution import Motion, TaskDistribution
+from mamlrl.envs.physics.simulator import FloatArray
 from mamlrl.envs.pictures.markers import Arrow, Post, arrow_above, post_at
-from mamlrl.envs.task_env import parameters_text
 
 
-@dataclass(frozen=True)
-class Motion:
-    """Where the bodies are after a step, and how they move, in the coordinates that tasks judge.
-
-    Attributes:
-        position: In metres, shape (num_envs, D): D is 1 for bodies that move along a line, 2 in the plane.
-        velocity: In metres a second, shape (num_envs, D).
-    """
-
-    position: FloatArray
-    velocity: FloatArray
-
-
-class Task(ABC):
-    """A distribution of tasks.
-
-    Attributes:
-        space: Space of one task's parameters.
-    """
-
-    space: Box[Any]
-
-    @abstractmethod
-    def sample(self, rng: np.random.Generator, num_tasks: int) -> FloatArray:
-        """Draws task parameters, shape (num_tasks, *space.shape)."""
-
-    @abstractmethod
-    def reward(self, motion: Motion, tasks: FloatArray) -> FloatArray:
-        """Rewards each body for its own task, shape (num_envs,).
-
-        Args:
-            motion: Of every body.
-            tasks: Parameters of each body's task, shape (num_envs, *space.shape).
-        """
-
-    def configure(  # noqa: B027 (most tasks leave the physics alone)
-        self, simulator: Simulator, chosen: NDArray[np.bool_], tasks: FloatArray
-    ) -> None:
-        """Gives simulations that are about to restart the physics of their tasks: here, the model's own.
-
-        Args:
-            simulator: Of all bodies.
-            chosen: Which simulations, shape (num_envs,).
-            tasks: Parameters of the chosen ones' tasks, shape (number chosen, *space.shape).
-        """
-
-    def describe(self, task: FloatArray) -> str:
-        """Says in a few words what a task, of shape `space.shape`, asks for: here, its parameters."""
-        return parameters_text(task)
-
-    def markers(self, task: FloatArray, torso: FloatArray) -> Sequence[Arrow | Post]:
-        """Returns what a picture shows of a task: here, nothing.
-
-        Args:
-            task: Shape `space.shape`.
-            torso: Its position in the world, in metres, shape (3,).
-        """
-        return ()
-
-
-class Velocity(Task):
+class Velocity(TaskDistribution):
     """Move along x at velocity g, uniform on a range; the reward is `bonus - |v - g|`.
 
     Args:
-        velocity_range: Lowest and highest goal velocity, in metres a second.
+        velocity_range: Lowest and highest goal velocity, in metres per second.
         bonus: Constant that makes it worth staying alive.
     """
 
@@ -95,19 +33,19 @@ class Velocity(Task):
         return rng.uniform(self.space.low, self.space.high, (num_tasks, 1))
 
     def reward(self, motion: Motion, tasks: FloatArray) -> FloatArray:
-        """See `Task.reward`."""
+        """See `TaskDistribution.reward`."""
         return self.bonus - np.abs(motion.velocity[:, 0] - tasks[:, 0])
 
     def describe(self, task: FloatArray) -> str:
-        """See `Task.describe`."""
+        """See `TaskDistribution.describe`."""
         return f"goal velocity {task[0]:.2f} m/s"
 
     def markers(self, task: FloatArray, torso: FloatArray) -> Sequence[Arrow | Post]:
-        """Returns an arrow as long as the way to go in half a second."""
+        """Returns an arrow as long as the distance to cover in half a second."""
         return [arrow_above(torso, 0.5 * task)]
 
 
-class Direction(Task):
+class Direction(TaskDistribution):
     """Move along a unit vector; the reward is the velocity along it.
 
     In one dimension the vectors are +1 and -1, in two the unit circle, uniformly distributed in both.
@@ -127,11 +65,11 @@ class Direction(Task):
         return np.stack([np.cos(angles), np.sin(angles)], axis=1)
 
     def reward(self, motion: Motion, tasks: FloatArray) -> FloatArray:
-        """See `Task.reward`."""
+        """See `TaskDistribution.reward`."""
         return np.sum(motion.velocity[:, : tasks.shape[1]] * tasks, axis=1)
 
     def describe(self, task: FloatArray) -> str:
-        """See `Task.describe`."""
+        """See `TaskDistribution.describe`."""
         if len(task) == 1:
             return "forwards" if task[0] > 0 else "backwards"
         return f"direction {np.degrees(np.arctan2(task[1], task[0])):.0f} degrees"
@@ -141,7 +79,7 @@ class Direction(Task):
         return [arrow_above(torso, task)]
 
 
-class Goal(Task):
+class Goal(TaskDistribution):
     """Move to a point of the plane; the reward is `bonus` minus the L1 distance to it.
 
     Args:
@@ -159,20 +97,20 @@ class Goal(Task):
         return rng.uniform(self.space.low, self.space.high, (num_tasks, 2))
 
     def reward(self, motion: Motion, tasks: FloatArray) -> FloatArray:
-        """See `Task.reward`."""
+        """See `TaskDistribution.reward`."""
         return self.bonus - np.abs(motion.position - tasks).sum(axis=1)
 
     def describe(self, task: FloatArray) -> str:
-        """See `Task.describe`."""
+        """See `TaskDistribution.describe`."""
         return f"goal ({task[0]:.2f}, {task[1]:.2f}) m"
 
     def markers(self, task: FloatArray, torso: FloatArray) -> Sequence[Arrow | Post]:
-        """Returns a post at the goal, and the way from above the torso to above it."""
+        """Returns a post at the goal, and an arrow from above the torso to above the goal."""
         return [post_at(task), arrow_above(torso, task - torso[:2])]
 
 
 class UnitVectors(Box):
-    """Vectors of length 1, shape (dimensions,)."""
+    """The space of vectors of length 1, shape (dimensions,)."""
 
     def __init__(self, dimensions: int) -> None:
         super().__init__(-1.0, 1.0, (dimensions,), np.float64)

@@ -1,4 +1,4 @@
-"""MuJoCo and its batch engine, or what to do where they cannot be imported."""
+"""MuJoCo and its batch engine, or an error that says what to do where they cannot be imported."""
 
 import os
 import sys

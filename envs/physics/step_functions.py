@@ -1,11 +1,11 @@
 """MuJoCo functions run at the end of every `mj_step`, which leaves some derived fields unfilled.
 
 `mj_step` does not compute contact forces (`cfrc_ext`) or the velocity of the centre of mass
-(`subtree_linvel`): their storage keeps old numbers without a warning. On one `MjData` the remedy is a call of
+(`subtree_linvel`): these fields keep old numbers without a warning. On one `MjData` the remedy is a call of
 `mj_rnePostConstraint` or `mj_subtreeVel` after the step. `mujoco.batch.Batch` steps on its own threads and
 copies fields out as soon as the last step is done, so the functions have to run inside the step: as the
-`advance` callback of MuJoCo plugins, which is called when the state has been integrated, before anything of
-the step is overwritten.
+`advance` callback of MuJoCo plugins, which is called when the state has been integrated, before anything that
+the step computed is overwritten.
 """
 
 from __future__ import annotations
@@ -17,14 +17,14 @@ from typing import Any
 
 from mamlrl.envs.physics.engine import mujoco
 
-CONTACT_FORCES = ("mj_rnePostConstraint",)  # those of the step just made
-BODY_MOTION = ("mj_kinematics", "mj_comPos", "mj_comVel", "mj_subtreeVel")  # of the state just reached
+CONTACT_FORCES = ("mj_rnePostConstraint",)  # contact forces of the step just made
+BODY_MOTION = ("mj_kinematics", "mj_comPos", "mj_comVel", "mj_subtreeVel")  # motion of the state just reached
 
 _PREFIX = "mamlrl."
 _FunctionPointer = ctypes.c_void_p
 _Size = ctypes.CFUNCTYPE(ctypes.c_int, ctypes.c_void_p, ctypes.c_int)
 _Init = ctypes.CFUNCTYPE(ctypes.c_int, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_int)
-_registered: dict[str, Any] = {}  # keeps what MuJoCo points to alive
+_registered: dict[str, Any] = {}  # keeps alive what MuJoCo points to
 
 
 class _Plugin(ctypes.Structure):
@@ -62,7 +62,7 @@ class _Plugin(ctypes.Structure):
 def run_after_each_step(spec: mujoco.MjSpec, functions: Sequence[str]) -> None:
     """Makes every `mj_step` of a model end with calls of MuJoCo functions.
 
-    The state is integrated as without them, bit for bit.
+    The states are the same as without them, bit for bit.
 
     Args:
         spec: The model, changed in place.
@@ -95,6 +95,6 @@ def _register(name: str, function: str) -> Any:
 
 
 def _mujoco_library() -> ctypes.CDLL:
-    """The shared library that the `mujoco` package has loaded."""
+    """Returns the shared library that the `mujoco` package has loaded."""
     folder = Path(mujoco.__file__).parent
     return ctypes.CDLL(str(next(folder.glob("libmujoco.*"))))

@@ -1,4 +1,4 @@
-"""What MuJoCo draws with, chosen before it is imported."""
+"""The graphics library that MuJoCo draws with, chosen before MuJoCo is imported."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ _PLATFORMS = {  # values of MUJOCO_GL that need no screen, best first, and the l
 
 
 def choose_platform() -> None:
-    """Sets MUJOCO_GL to a graphics library that is here and needs no screen.
+    """Sets MUJOCO_GL to a graphics library that is installed and needs no screen.
 
-    MuJoCo reads the variable when it is imported: afterwards, this has no effect. A value that is set already
-    stays, and other systems than Linux are left alone.
+    MuJoCo reads the variable when it is imported: afterwards, this has no effect. A value that is already set
+    stays, and systems other than Linux are left alone.
     """
     if sys.platform != "linux" or "MUJOCO_GL" in os.environ:
         return

@@ -1,4 +1,4 @@
-"""What pictures of simulated bodies show of their task: arrows and posts in the world."""
+"""Markers that show the task in pictures of simulated bodies: arrows and posts in the world."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def arrow_above(torso: NDArray[np.float64], vector: NDArray[np.float64]) -> Arro
     """Returns a horizontal arrow that floats above a torso.
 
     Args:
-        torso: Its position, shape (3,).
+        torso: The torso's position, shape (3,).
         vector: The arrow's extent along x, or along x and y, in metres.
     """
     start = torso + np.array([0.0, 0.0, ARROW_HEIGHT])

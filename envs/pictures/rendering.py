@@ -15,7 +15,7 @@ from mamlrl.envs.physics.engine import mujoco
 from mamlrl.envs.pictures.graphics import HEADLESS
 from mamlrl.envs.pictures.markers import Arrow, Post
 
-TORSO = 1  # body
+TORSO = 1  # number of the body
 MARKER_WIDTH = 0.05  # metres
 MARKER_COLOR = (0.1, 0.65, 0.15, 1.0)
 REMEDY = f"install what drawing without a screen needs, and set it before Python starts: {HEADLESS}"
@@ -29,9 +29,9 @@ class View:
     """A camera that looks along y, from the right of a body that faces along x, and moves with it.
 
     Attributes:
-        distance: From the point it looks at, in metres.
-        elevation: Degrees that it looks down.
-        height: Of the point it looks at, in metres; its x and y are the torso's.
+        distance: Distance from the point that the camera looks at, in metres.
+        elevation: Angle by which the camera looks down, in degrees.
+        height: Height of the point that the camera looks at, in metres; its x and y are the torso's.
     """
 
     distance: float = 3.0
@@ -41,7 +41,7 @@ class View:
 
 @cache
 def graphics_problem() -> str | None:
-    """Says why nothing can be drawn, if so; tried once, as MuJoCo aborts the process at a second failure."""
+    """Returns why nothing can be drawn, or None; tries once, as MuJoCo aborts the process at a second failure."""
     try:
         with warnings.catch_warnings(action="ignore"):  # GLFW warns of what the error says
             mujoco.Renderer(mujoco.MjSpec().compile(), 1, 1).close()
@@ -54,12 +54,12 @@ class ModelRenderer:
     """Draws states of a model, whose first body is the torso, together with markers.
 
     Args:
-        model: What to draw; it is told how large pictures may be.
+        model: The model to draw; its largest size of pictures is set.
         size: Height and width of pictures, in pixels.
-        view: Where to look from.
+        view: The camera.
 
     Raises:
-        RuntimeError: If no OpenGL context can be made; the message says what to do.
+        RuntimeError: If there is no OpenGL context; the message says what to do.
     """
 
     def __init__(self, model: mujoco.MjModel, size: int, view: View) -> None:
@@ -76,14 +76,14 @@ class ModelRenderer:
         self._camera.distance, self._camera.azimuth, self._camera.elevation = view.distance, 90.0, -view.elevation
 
     def pose(self, positions: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Takes a state, given its generalised positions of shape (nq,); returns the torso's position, (3,)."""
+        """Takes a state's generalised positions, shape (nq,); returns the torso's position, shape (3,)."""
         self._data.qpos[:] = positions
         mujoco.mj_forward(self._model, self._data)
         torso: NDArray[np.float64] = self._data.xpos[TORSO].copy()
         return torso
 
     def draw(self, markers: Sequence[Arrow | Post]) -> NDArray[np.uint8]:
-        """Draws the state last taken and markers; returns an image of shape (height, width, 3)."""
+        """Draws the state that `pose` took last, and markers; returns an image of shape (height, width, 3)."""
         self._camera.lookat[:] = *self._data.xpos[TORSO, :2], self._view.height
         self._renderer.update_scene(self._data, self._camera)
         for marker in markers:
@@ -91,7 +91,7 @@ class ModelRenderer:
         return np.array(self._renderer.render())
 
     def _add(self, marker: Arrow | Post) -> None:
-        """Adds a marker to the scene, which is made anew for every picture."""
+        """Adds a marker to the scene, which is cleared for every picture."""
         scene, shape = self._renderer.scene, _SHAPES[type(marker)]
         geom = scene.geoms[scene.ngeom]
         color = np.array(MARKER_COLOR, dtype=np.float32)

@@ -1,24 +1,85 @@
-"""The estimators by name, and which options each supports."""
+"""The estimators by name, from settings, and which options each supports."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Self
 
-from mamlrl.adaptation.estimator import Estimator, UpdateRule
+from mamlrl.adaptation.estimator import Estimator
 from mamlrl.adaptation.gradient_descent import FirstOrder, GradientDescent
-from mamlrl.adaptation.proximal import ProximalPoint
-from mamlrl.adaptation.step_sizes import StepSizes, adapted_mask
+from mamlrl.adaptation.proximal import ProximalConfig, ProximalPoint
+from mamlrl.adaptation.step_sizes import Adapted, LearnedStepSize, StepSizes, adapted_mask
+from mamlrl.adaptation.update_rule import UpdateRule
+from mamlrl.conjugate_gradient import warn_of_surplus_iterations
 from mamlrl.errors import UserError
-from mamlrl.experiments.experiment import AdaptationConfig
-from mamlrl.losses.derivatives import warn_of_surplus_iterations
+from mamlrl.losses.build import INNER_LOSSES
 from mamlrl.networks.network import Network
+from mamlrl.settings.choices import Registry
+from mamlrl.settings.numbers import NonNegativeFinite, PositiveInt
+
+ESTIMATORS: Registry[Callable[[AdaptationConfig, Network], UpdateRule]] = Registry("estimator")
+
+if TYPE_CHECKING:
+    EstimatorName = str
+    InnerLossName = str
+else:
+    EstimatorName = ESTIMATORS.name_type("EstimatorName")
+    InnerLossName = INNER_LOSSES.name_type("InnerLossName")
+
+
+@dataclass(frozen=True)
+class AdaptationConfig:
+    """The inner loop.
+
+    Attributes:
+        estimator: Meta-gradient: `maml` differentiates through the inner steps, `first_order` takes their
+            Jacobian for the identity, `imaml` differentiates the minimum of the proximal inner objective.
+        steps: Adaptation steps; of policies, each is on freshly sampled episodes.
+        gradient_steps: Steps of gradient descent, or of another optimizer, in each of them.
+        step_size: Step size of the inner loop; where it is learned, the initial one.
+        learned_step_size: Which step sizes are meta-parameters: `none`, `one`, one `per_layer`, or one
+            `per_parameter` (Meta-SGD, Li et al. 2017).
+        adapted: Which parameters are adapted: all, those of the `last_layer` (with the standard deviation),
+            all `biases`, or the `context` vector.
+        proximal: The proximal inner objective.
+    """
+
+    estimator: EstimatorName = "maml"
+    steps: PositiveInt = 1
+    gradient_steps: PositiveInt = 1
+    step_size: NonNegativeFinite = 0.1
+    learned_step_size: LearnedStepSize = "none"
+    adapted: Adapted = "all"
+    proximal: ProximalConfig = field(default_factory=ProximalConfig)
+
+    def on_fixed_data(self) -> Self:
+        """Returns the inner loop with a loss that holds at any parameters, whichever sampled the data."""
+        return self
+
+
+@dataclass(frozen=True)
+class PolicyAdaptationConfig(AdaptationConfig):
+    """The inner loop of a policy.
+
+    Attributes:
+        loss: Inner loss: `reinforce`, or `likelihood_ratio`, the same gradient with a Hessian of lower variance
+            (Rothfuss et al. 2018), which also stays valid for several gradient steps on the same episodes.
+    """
+
+    loss: InnerLossName = "reinforce"
+
+    def on_fixed_data(self) -> Self:
+        """See `AdaptationConfig.on_fixed_data`."""
+        return replace(self, loss="likelihood_ratio")
 
 
 def _unrolled(rule: type[GradientDescent]) -> Callable[[AdaptationConfig, Network], UpdateRule]:
     def build(config: AdaptationConfig, network: Network) -> UpdateRule:
         if config.proximal.learned:
             raise _unsupported(config, "proximal.learned", ["imaml"])
-        return rule(StepSizes(network, config), config.gradient_steps, config.proximal.weight)
+        step_sizes = StepSizes(network, config.adapted, config.step_size, config.learned_step_size)
+        return rule(step_sizes, config.gradient_steps, config.proximal.weight)
 
     return build
 
@@ -44,11 +105,9 @@ def _unsupported(config: AdaptationConfig, option: str, supporting: list[str]) -
     )
 
 
-ESTIMATORS: dict[str, Callable[[AdaptationConfig, Network], UpdateRule]] = {
-    "maml": _unrolled(GradientDescent),
-    "first_order": _unrolled(FirstOrder),
-    "imaml": _implicit,
-}
+ESTIMATORS.register("maml", _unrolled(GradientDescent))
+ESTIMATORS.register("first_order", _unrolled(FirstOrder))
+ESTIMATORS.register("imaml", _implicit)
 
 
 def make_estimator(
@@ -64,5 +123,7 @@ def make_estimator(
     Raises:
         UserError: If the estimator does not support the options.
     """
-    rule = ESTIMATORS[config.estimator](config, network)
-    return Estimator(rule, network.num_parameters, (1.0,) * config.steps if scales is None else scales)
+    rule = ESTIMATORS.choose("adaptation.estimator:", config.estimator)(config, network)
+    scales = (1.0,) * config.steps if scales is None else scales
+    rule.check_scales(scales)
+    return Estimator(rule, network.num_parameters, scales)

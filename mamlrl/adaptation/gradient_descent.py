@@ -5,10 +5,10 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from mamlrl.adaptation.estimator import Update, UpdateJacobian, UpdateRule
 from mamlrl.adaptation.step_sizes import StepSizes
+from mamlrl.adaptation.update_rule import Update, UpdateJacobian, UpdateRule
 from mamlrl.losses.derivatives import HessianProduct, task_gradients
-from mamlrl.losses.policy_losses import TaskLosses
+from mamlrl.losses.task_losses import TaskLosses
 
 
 class GradientDescent(UpdateRule):
@@ -26,12 +26,15 @@ class GradientDescent(UpdateRule):
     """
 
     exact = True
+    compiles = True
 
     def __init__(self, step_sizes: StepSizes, num_steps: int = 1, proximal_weight: float = 0.0) -> None:
         self.step_sizes = step_sizes
         self.num_steps = num_steps
         self.proximal_weight = proximal_weight
         self.num_parameters = step_sizes.num_parameters
+        self.fixed_step_size = step_sizes.num_parameters == 0
+        self.revisits = num_steps > 1
 
     def init(self) -> Tensor:
         """Returns the learned step sizes at the start, shape (R,)."""

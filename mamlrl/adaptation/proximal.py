@@ -10,68 +10,51 @@ parameters are adapted, the minimum is over them.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from math import log
+from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
 
-from mamlrl.adaptation.estimator import Update, UpdateJacobian, UpdateRule
-from mamlrl.experiments.experiment import ProximalConfig
-from mamlrl.losses.derivatives import (
-    ConjugateGradientResult,
-    FisherProduct,
-    HessianProduct,
-    conjugate_gradient,
-    task_gradients,
-)
-from mamlrl.losses.policy_losses import TaskLosses
+from mamlrl.adaptation.proximal_objective import INNER_OPTIMIZERS, Curvature, ProximalObjective
+from mamlrl.adaptation.update_rule import Update, UpdateJacobian, UpdateRule
+from mamlrl.errors import UserError
+from mamlrl.losses.derivatives import task_gradients
+from mamlrl.losses.task_losses import TaskLosses
+from mamlrl.settings.numbers import NonNegativeFinite, PositiveInt
 
-ARMIJO = 1e-4  # least decrease of a step, relative to what its slope promises
-MAX_HALVINGS = 10
+if TYPE_CHECKING:
+    InnerOptimizerName = str
+else:
+    InnerOptimizerName = INNER_OPTIMIZERS.name_type("InnerOptimizerName")
 
 
 @dataclass(frozen=True)
-class ProximalObjective:
-    """L(phi) + weight / 2 |phi - start|^2 over the adapted parameters of every task.
+class ProximalConfig:
+    """The proximal inner objective, loss(phi) + weight / 2 |phi - theta|^2, and iMAML's solution of it.
 
     Attributes:
-        losses: L.
-        start: Parameters before the update, shape (task, P).
-        weight: Of the proximal term, a number or a tensor of one.
-        mask: 1 for the adapted parameters, else 0, shape (P,).
-        config: Which curvature, and the effort of conjugate gradient.
+        weight: Weight of the proximal term (lambda); `imaml` needs one above 0.
+        learned: Whether the weight is one of the meta-parameters (`imaml` only).
+        optimizer: What minimises the inner objective (`imaml` only): `gradient_descent`; `line_search`, the same
+            with each step halved until it decreases the task's objective; `adam`; or `newton_cg`.
+        curvature: Second derivative of the loss that `imaml` takes: `hessian`, which may be indefinite, or
+            `fisher`, the Gauss-Newton matrix, which is not.
+        cg_iterations: Most iterations of conjugate gradient in a product with the inverse curvature.
+        cg_tolerance: Squared norm of the residual, relative to the right-hand side's, at which it stops.
+        damping: Added to the weight where the solution is differentiated, not where it is sought: with more of
+            it, the system stays definite in spite of some negative curvature.
     """
 
-    losses: TaskLosses
-    start: Tensor
-    weight: Tensor
-    mask: Tensor
-    config: ProximalConfig
-
-    def __call__(self, params: Tensor) -> Tensor:
-        """Evaluates the objective of every task, shape (task, P) to (task,)."""
-        return self.losses(params) + 0.5 * self.weight * (params - self.start).square().sum(dim=1)
-
-    def gradient(self, params: Tensor) -> Tensor:
-        """Its gradient in the adapted parameters, 0 in the others, shape (task, P)."""
-        return self.mask * task_gradients(self.losses, params) + self.weight * (params - self.start)
-
-    def loss_curvature(self, params: Tensor) -> Callable[[Tensor], Tensor]:
-        """The product with the losses' second derivative, Hessian or Fisher matrix, (task, P) to (task, P)."""
-        if self.config.curvature == "fisher":
-            return FisherProduct(self.losses.network, params, self.losses.batch)
-        return HessianProduct(self.losses, params)
-
-    def solve(self, curvature: Callable[[Tensor], Tensor], b: Tensor) -> ConjugateGradientResult:
-        """Solves (I + curvature / weight) x = b in the adapted parameters by conjugate gradient."""
-        return conjugate_gradient(
-            lambda x: x + self.mask * curvature(x) / self.weight,
-            self.mask * b,
-            self.config.cg_iterations,
-            self.config.cg_tolerance,
-        )
+    weight: NonNegativeFinite = 0.0
+    learned: bool = False
+    optimizer: InnerOptimizerName = "gradient_descent"
+    curvature: Curvature = "hessian"
+    cg_iterations: PositiveInt = 10
+    cg_tolerance: NonNegativeFinite = 1e-10
+    damping: NonNegativeFinite = 0.0
 
 
 class ProximalPoint(UpdateRule):
@@ -93,6 +76,13 @@ class ProximalPoint(UpdateRule):
         self.step_size = step_size
         self.num_parameters = int(config.learned)
 
+    def check_scales(self, scales: Sequence[float]) -> None:
+        """See `UpdateRule.check_scales`; the weight of the proximal term is divided by them."""
+        if 0 in scales:
+            raise UserError(
+                "evaluation.later_step_factor: imaml divides its proximal weight by it; choose one above 0"
+            )
+
     def init(self) -> Tensor:
         """Returns the logarithm of the weight if it is learned, shape (1,) or (0,)."""
         return torch.full((self.num_parameters,), log(self.config.weight))
@@ -101,13 +91,14 @@ class ProximalPoint(UpdateRule):
         self, losses: TaskLosses, params: Tensor, rule_params: Tensor, scale: float
     ) -> ProximalObjective:
         """The objective of an update; a step size scaled down is a weight scaled up."""
+        effort = self.config.curvature, self.config.cg_iterations, self.config.cg_tolerance
         weight = rule_params[0].exp() if self.config.learned else rule_params.new_tensor(self.config.weight)
-        return ProximalObjective(losses, params, weight / scale, self.mask.to(params), self.config)
+        return ProximalObjective(losses, params, weight / scale, self.mask.to(params), *effort)
 
     def update(self, rule_params: Tensor, params: Tensor, losses: TaskLosses, scale: float) -> Update:
         """See `UpdateRule.update`."""
         objective = self.objective(losses, params, rule_params, scale)
-        minimise = OPTIMIZERS[self.config.optimizer]
+        minimise = INNER_OPTIMIZERS.find(self.config.optimizer)
         minimum = minimise(objective, self.num_steps, scale * self.step_size)
         return Update(losses, rule_params, scale, (params,), (task_gradients(losses, params),), minimum)
 
@@ -168,72 +159,3 @@ class _ImplicitJacobian(UpdateJacobian):
         residual = float((result.residual.norm(dim=1) / scale).max())
         self._solved.append((result.iterations, residual, float(result.indefinite.double().mean())))
         return result.solution
-
-
-def gradient_descent(objective: ProximalObjective, num_steps: int, step_size: float) -> Tensor:
-    """Takes steps of fixed size down the objective; returns shape (task, P)."""
-    params = objective.start
-    for _ in range(num_steps):
-        params = params - step_size * objective.gradient(params)
-    return params
-
-
-def line_search(objective: ProximalObjective, num_steps: int, step_size: float) -> Tensor:
-    """Takes steps down the objective, each halved until it decreases the task's objective enough."""
-    params = objective.start
-    for _ in range(num_steps):
-        gradient = objective.gradient(params)
-        slope = -step_size * gradient.square().sum(dim=1)
-        params = _backtrack(objective, params, -step_size * gradient, slope)
-    return params
-
-
-def adam(objective: ProximalObjective, num_steps: int, step_size: float) -> Tensor:
-    """Takes steps of Adam (Kingma & Ba 2015), which treats every parameter of every task by itself."""
-    params = objective.start.clone()
-    optimizer = torch.optim.Adam([params], lr=step_size)
-    for _ in range(num_steps):
-        params.grad = objective.gradient(params)
-        optimizer.step()
-    return params
-
-
-def newton_cg(objective: ProximalObjective, num_steps: int, step_size: float) -> Tensor:
-    """Takes Newton steps solved by conjugate gradient, each halved until it decreases the task's objective enough.
-
-    Nocedal & Wright 2006, algorithm 7.1; the step size is of no use to it. It stops once steps are lost in
-    rounding.
-    """
-    del step_size
-    params = objective.start
-    rounding = 10 * torch.finfo(params.dtype).eps
-    for _ in range(num_steps):
-        gradient = objective.gradient(params)
-        direction = objective.solve(objective.loss_curvature(params), -gradient / objective.weight).solution
-        before, params = params, _backtrack(objective, params, direction, (gradient * direction).sum(dim=1))
-        if bool(((params - before).norm(dim=1) <= rounding * before.norm(dim=1)).all()):
-            break
-    return params
-
-
-def _backtrack(objective: ProximalObjective, params: Tensor, direction: Tensor, slope: Tensor) -> Tensor:
-    """Goes along the direction of each task until the objective decreases, or not at all."""
-    start = objective(params)
-    rounding = 100 * torch.finfo(start.dtype).eps * start.abs()
-    length, best = torch.ones_like(slope), torch.zeros_like(slope)
-    for _ in range(MAX_HALVINGS):
-        bound = start + ARMIJO * length * slope + rounding
-        decreased = objective(params + length[:, None] * direction) <= bound
-        best = torch.where(decreased & (best == 0), length, best)
-        if bool((best > 0).all()):
-            break
-        length = length / 2
-    return params + best[:, None] * direction
-
-
-OPTIMIZERS: dict[str, Callable[[ProximalObjective, int, float], Tensor]] = {
-    "gradient_descent": gradient_descent,
-    "line_search": line_search,
-    "adam": adam,
-    "newton_cg": newton_cg,
-}

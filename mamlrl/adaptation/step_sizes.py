@@ -4,16 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from math import prod
+from typing import Literal
 
 import torch
 from torch import Tensor
 
 from mamlrl.errors import UserError
-from mamlrl.experiments.experiment import AdaptationConfig
-from mamlrl.networks.network import Network
+from mamlrl.networks.network import Policy
+
+Adapted = Literal["all", "last_layer", "biases", "context"]
+LearnedStepSize = Literal["none", "one", "per_layer", "per_parameter"]
 
 
-def adapted_mask(network: Network, adapted: str) -> Tensor:
+def adapted_mask(network: Policy, adapted: Adapted) -> Tensor:
     """Returns 1 for the parameters that adaptation changes, else 0, shape (P,).
 
     Args:
@@ -40,17 +43,21 @@ class StepSizes:
 
     Args:
         network: Whose parameters are adapted.
-        config: Which are adapted, the initial step size, and which step sizes are learned.
+        adapted: Which of them, see `adapted_mask`.
+        step_size: Where it is learned, the initial one.
+        learned: Which step sizes are learned: `none`, `one`, one `per_layer`, or one `per_parameter`.
 
     Attributes:
         num_parameters: R; 0 where the step size is fixed.
     """
 
-    def __init__(self, network: Network, config: AdaptationConfig) -> None:
-        self._mask = adapted_mask(network, config.adapted)
-        self._initial = config.step_size
-        self._owners = _owners(network, config.learned_step_size)
-        self.num_parameters = 0 if config.learned_step_size == "none" else int(self._owners.max()) + 1
+    def __init__(
+        self, network: Policy, adapted: Adapted, step_size: float, learned: LearnedStepSize = "none"
+    ) -> None:
+        self._mask = adapted_mask(network, adapted)
+        self._initial = step_size
+        self._owners = _owners(network, learned)
+        self.num_parameters = 0 if learned == "none" else int(self._owners.max()) + 1
 
     def init(self) -> Tensor:
         """Returns the learned numbers at the start, shape (R,)."""
@@ -75,7 +82,7 @@ class StepSizes:
         return reduced.index_add(0, self._owners.to(cotangents.device), self._mask.to(cotangents) * cotangents)
 
 
-def _owners(network: Network, learned: str) -> Tensor:
+def _owners(network: Policy, learned: LearnedStepSize) -> Tensor:
     """Index of the learned number that is each parameter's step size, shape (P,)."""
     if learned == "per_parameter":
         return torch.arange(network.num_parameters)

@@ -9,15 +9,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from statistics import median
-from typing import Any
 
 from torch import Tensor
 
+from mamlrl.adaptation.build import AdaptationConfig
 from mamlrl.adaptation.step_sizes import adapted_mask
 from mamlrl.benchmarks.memory import peak_memory
 from mamlrl.benchmarks.problems import NEWTON_STEPS, Problem
 from mamlrl.errors import UserError
-from mamlrl.experiments.experiment import AdaptationConfig
 from mamlrl.timing import seconds_of
 
 SOLVED = 1e-24  # squared relative residual at which conjugate gradient has nothing left to do in float64
@@ -125,8 +124,7 @@ def compare(
     proximal = replace(config.proximal, cg_tolerance=SOLVED)
     if setting.cg_iterations is not None:
         proximal = replace(proximal, cg_iterations=setting.cg_iterations)
-    estimator: Any = setting.estimator  # one of the names that the type of the field lists
-    chosen = replace(config, estimator=estimator, gradient_steps=setting.gradient_steps, proximal=proximal)
+    chosen = replace(config, estimator=setting.estimator, gradient_steps=setting.gradient_steps, proximal=proximal)
     device = reference.gradient.device
 
     def compute() -> Tensor:

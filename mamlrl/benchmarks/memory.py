@@ -13,7 +13,7 @@ os.environ.setdefault("KINETO_LOG_LEVEL", "6")  # the profiler tells of its star
 
 
 def peak_memory(work: Callable[[], object], device: torch.device) -> int:
-    """Runs `work`; returns the most bytes of tensors it held at once, over those that were there and stay.
+    """Runs `work`; returns the peak tensor memory in bytes, above what was already allocated.
 
     It is what PyTorch's allocators have handed out, to the byte, not what the process has taken from its system.
     """

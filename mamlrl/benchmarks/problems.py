@@ -6,17 +6,14 @@ from dataclasses import dataclass, replace
 
 from torch import Tensor
 
-from mamlrl.adaptation.build import make_estimator
+from mamlrl.adaptation.build import AdaptationConfig, make_estimator
 from mamlrl.errors import UserError
-from mamlrl.experiments.experiment import AdaptationConfig, Config
-from mamlrl.learners.build import is_supervised, make_learner
-from mamlrl.learners.policy import MetaLearner
-from mamlrl.learners.supervised import SupervisedLearner
+from mamlrl.experiments.experiment import GradientExperiment
+from mamlrl.learners.build import make_gradient_meta_learner
 from mamlrl.losses.batches import Samples
-from mamlrl.losses.policy_losses import TaskLosses, negative_log_likelihood, surrogate
+from mamlrl.losses.task_losses import TaskLosses
 from mamlrl.networks.network import Network
 from mamlrl.outer.objective import MetaObjective
-from mamlrl.timing import PhaseTimer
 
 NEWTON_STEPS = 50  # more than Newton's method takes to a minimum
 
@@ -43,11 +40,11 @@ class Problem:
     def meta_objective(self, config: AdaptationConfig) -> MetaObjective:
         """Adapts as a config says and returns the objective of the outcome."""
         estimator = make_estimator(config, self.network)
-        adaptation = estimator.adapt(self.params, len(self.inner.batch), lambda step, params: self.inner)
+        adaptation = estimator.adapt(self.params, len(self.inner.batch), lambda step, phi: self.inner)
         return MetaObjective(estimator, adaptation, self.outer)
 
 
-def comparable(config: Config) -> Config:
+def comparable(config: GradientExperiment) -> GradientExperiment:
     """Returns a config whose inner loop is one minimisation on fixed data, which several estimators can do.
 
     Raises:
@@ -68,13 +65,11 @@ def comparable(config: Config) -> Config:
             "adaptation.proximal.weight: what estimators are compared with is the minimum of the proximal inner "
             "objective; set a weight above 0"
         )
-    adaptation = replace(adaptation, steps=1)
-    if not is_supervised(config):
-        adaptation = replace(adaptation, loss="likelihood_ratio")
-    return replace(config, adaptation=adaptation)
+    config = config.on_fixed_data()
+    return replace(config, adaptation=replace(config.adaptation, steps=1))
 
 
-def sample_problem(config: Config, params: Tensor | None = None) -> Problem:
+def sample_problem(config: GradientExperiment, params: Tensor | None = None) -> Problem:
     """Samples the tasks of a meta-batch, and data to adapt to and to judge the adapted networks on.
 
     For reinforcement learning, the latter are episodes of the policies that iMAML makes.
@@ -91,20 +86,11 @@ def sample_problem(config: Config, params: Tensor | None = None) -> Problem:
     """
     proximal = replace(config.adaptation.proximal, optimizer="newton_cg")
     solving = replace(config.adaptation, estimator="imaml", gradient_steps=NEWTON_STEPS, proximal=proximal)
-    learner = make_learner(replace(config, adaptation=solving, compile=False))
+    learner = make_gradient_meta_learner(replace(config, adaptation=solving))
     if params is not None:
-        learner.estimator.check_fits(params)
+        learner.check_fits(params)
         learner.params = params.to(learner.device)
-    batches: tuple[Samples, Samples]
-    if isinstance(learner, SupervisedLearner):
-        network, examples = learner.network, learner.sample()
-        batches = (examples.support, examples.query)
-        loss = negative_log_likelihood(network.distribution)
-    else:
-        assert isinstance(learner, MetaLearner)
-        network, processed = learner.policy, learner.collect(PhaseTimer(learner.device)).processed
-        batches, loss = (processed[0].batch, processed[1].batch), surrogate(network.distribution)
-    inner, outer = (TaskLosses(network, loss, _double(batch)) for batch in batches)
+    inner, outer = (replace(losses, batch=_double(losses.batch)) for losses in learner.sample_losses())
     return Problem(learner.params.double(), inner, outer)
 
 

@@ -7,6 +7,7 @@ from statistics import median
 import torch
 from torch import Tensor
 
+from mamlrl.experiments.supervised import SupervisedExperiment
 from mamlrl.learners.supervised import SupervisedLearner
 from mamlrl.losses.batches import LabelledBatch
 from mamlrl.supervised.tasks import Examples
@@ -57,15 +58,20 @@ def _loss(params: list[Tensor], batch: LabelledBatch, task: int) -> Tensor:
     return torch.nn.functional.mse_loss(hidden @ params[-2] + params[-1], batch.targets[task])
 
 
-def print_supervised(learner: SupervisedLearner, repeats: int) -> None:
-    """Prints the times of a meta-iteration's phases, of the loop, and their ratio, measured in turns."""
-    config = learner.config
+def benchmark_supervised(config: SupervisedExperiment, repeats: int) -> None:
+    """Prints the times of a meta-iteration's phases, of the loop, and their ratio, measured in turns.
+
+    Args:
+        config: The experiment.
+        repeats: Times are medians of a multiple of so many.
+    """
+    learner = SupervisedLearner(config)
     print(
         f"{config.data.dataset}: {config.meta_batch_size} tasks x {config.data.shots} shots, "
         f"{config.adaptation.steps} inner steps, {len(learner.params)} parameters, {config.device}, "
         f"{torch.get_num_threads()} threads; medians of {ROUNDS_PER_REPEAT * repeats}"
     )
-    print(f"{'first meta-iteration':<34}{seconds_of(learner.advance, learner.device):9.3f} s")
+    print(f"{'first meta-iteration':<34}{seconds_of(learner.step, learner.device):9.3f} s")
     loop = LoopOverTasks(learner)
     for _ in range(WARM_UP):
         _take_turns(loop, learner)
@@ -87,6 +93,6 @@ def _take_turns(
     slow = seconds_of(lambda: loop.step(learner.sample()), learner.device)
     fast, phases = [], []
     for _ in range(ITERATIONS_PER_ROUND):
-        fast.append(seconds_of(learner.advance, learner.device))
+        fast.append(seconds_of(learner.step, learner.device))
         phases.append(learner.seconds)
     return slow, fast, phases

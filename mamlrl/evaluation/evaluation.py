@@ -5,17 +5,51 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy import stats
 
-from mamlrl.adaptation.build import make_estimator
+from mamlrl.adaptation.build import AdaptationConfig, make_estimator
 from mamlrl.adaptation.estimator import Estimator
 from mamlrl.errors import UserError
-from mamlrl.experiments.experiment import Config
+from mamlrl.experiments.experiment import EvaluationConfig, Experiment
 from mamlrl.networks.network import Network
+
+
+@dataclass(frozen=True)
+class Paths:
+    """Paths in the plane, of episodes before adaptation and after each step.
+
+    Attributes:
+        goals: Where the paths should end, shape (task, 2).
+        positions: By number of steps, shape (task, episode, time, 2).
+        masks: Whether the episode was still running, by number of steps, shape (task, episode, time).
+    """
+
+    goals: NDArray[np.float64]
+    positions: tuple[NDArray[np.float32], ...]
+    masks: tuple[NDArray[np.bool_], ...]
+
+
+@dataclass(frozen=True)
+class Fits:
+    """Functions of one number, and what a network gives for them before adaptation and after some steps.
+
+    Attributes:
+        support_inputs: Where the function was known to the network, shape (task, support).
+        support_targets: Its values there, shape (task, support).
+        query_inputs: Where the network is judged, shape (task, query).
+        query_targets: Values of the function there, shape (task, query).
+        outputs: What the network gives there, shape (task, query), by number of steps.
+    """
+
+    support_inputs: NDArray[np.float32]
+    support_targets: NDArray[np.float32]
+    query_inputs: NDArray[np.float32]
+    query_targets: NDArray[np.float32]
+    outputs: dict[int, NDArray[np.float32]]
 
 
 @dataclass(frozen=True)
@@ -23,13 +57,18 @@ class Evaluation(ABC):
     """Adaptation to held-out tasks.
 
     Attributes:
+        decimals: Decimals of the metric that are worth printing.
         step_scales: Factor on the inner loop's step size in each adaptation step.
         metrics: Metrics of each task after k steps, by name, each of shape (step + 1, task); the one to
             report first.
+        experiment: What was evaluated.
     """
+
+    decimals: ClassVar[int]
 
     step_scales: tuple[float, ...]
     metrics: dict[str, NDArray[np.float64]]
+    experiment: Experiment
 
     @property
     def metric(self) -> str:
@@ -37,8 +76,30 @@ class Evaluation(ABC):
         return next(iter(self.metrics))
 
     @abstractmethod
-    def protocol(self, config: Config) -> dict[str, Any]:
+    def protocol(self) -> dict[str, Any]:
         """Returns the tasks and how much data of each was used, of plain types."""
+
+    @abstractmethod
+    def sample_size(self) -> str:
+        """Says how many tasks there were and how much data of each, such as `40 tasks x 20 episodes`."""
+
+    def paths(self) -> Paths:
+        """Returns the paths of 2D navigation.
+
+        Raises:
+            UserError: If the evaluation is not of 2D navigation.
+        """
+        raise UserError(
+            "paths can be drawn of 2D navigation only, where observations are positions and tasks goals"
+        )
+
+    def fits(self) -> Fits:
+        """Returns the functions to learn and what the network gives, after 0 steps, 1 step and all of them.
+
+        Raises:
+            UserError: If the evaluation is not of regression from one number to one number.
+        """
+        raise UserError("fits can be drawn of regression from one number only, such as data.dataset sinusoid")
 
     def summary(self) -> list[dict[str, Any]]:
         """Returns, by number of steps, the mean over tasks and its 95% interval (None for one task).
@@ -63,21 +124,25 @@ def mean_interval(values: Sequence[float] | NDArray[np.float64]) -> tuple[float,
     return float(np.mean(values)), float(half_width)
 
 
-def evaluation_estimator(config: Config, network: Network) -> Estimator:
+def evaluation_estimator(config: EvaluationConfig, adaptation: AdaptationConfig, network: Network) -> Estimator:
     """Builds the estimator of an evaluation: its first step as in training, later ones with a scaled step size.
+
+    Args:
+        config: The evaluation.
+        adaptation: The inner loop in training.
+        network: Whose parameters are adapted.
 
     Raises:
         UserError: If the config replaces the first step size of an inner loop that has none, or a learned one,
-            or scales steps of imaml by 0.
+            or scales steps by a factor that the inner loop cannot take.
     """
-    settings, adaptation = config.evaluation, config.adaptation
-    if settings.first_step_size is not None:
-        if adaptation.estimator == "imaml" or adaptation.learned_step_size != "none":
-            raise UserError("evaluation.first_step_size replaces a fixed step size, which this inner loop has not")
-        adaptation = replace(adaptation, step_size=settings.first_step_size)
-    scales = tuple(settings.later_step_factor if step else 1.0 for step in range(settings.steps))
-    if adaptation.estimator == "imaml" and 0 in scales:
+    if config.first_step_size is not None:
+        adaptation = replace(adaptation, step_size=config.first_step_size)
+    scales = tuple(config.later_step_factor if step else 1.0 for step in range(config.steps))
+    estimator = make_estimator(adaptation, network, scales)
+    if config.first_step_size is not None and not estimator.rule.fixed_step_size:
         raise UserError(
-            "evaluation.later_step_factor: imaml divides its proximal weight by it; choose one above 0"
+            "evaluation.first_step_size only replaces a fixed step size, and this inner loop has none; "
+            "leave it at null"
         )
-    return make_estimator(adaptation, network, scales)
+    return estimator

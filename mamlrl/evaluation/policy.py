@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import Any
+from functools import partial
+from typing import Any, ClassVar
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from mamlrl.evaluation.evaluation import Evaluation, evaluation_estimator
-from mamlrl.experiments.experiment import Config, EvaluationConfig
-from mamlrl.inner_loops.policy import AdaptedTasks, InnerLoop
-from mamlrl.networks.mlp import make_policy
-from mamlrl.sampling.build import make_device, make_task_envs
-from mamlrl.sampling.sampler import Sampler
+from mamlrl.evaluation.evaluation import Evaluation, Paths, evaluation_estimator
+from mamlrl.experiments.policy import PolicyExperiment
+from mamlrl.inner_loops.assembly import assemble_policy
+from mamlrl.inner_loops.policy import AdaptedTasks
 from mamlrl.timing import PhaseTimer
 
 
@@ -28,6 +26,9 @@ class PolicyEvaluation(Evaluation):
         adapted: The adaptation and all rollouts.
     """
 
+    experiment: PolicyExperiment
+    decimals: ClassVar[int] = 2
+
     tasks: NDArray[np.float64]
     adapted: AdaptedTasks
 
@@ -36,14 +37,30 @@ class PolicyEvaluation(Evaluation):
         """Mean return of each task after k steps, shape (step + 1, task)."""
         return self.metrics["return"]
 
-    def protocol(self, config: Config) -> dict[str, Any]:
+    def protocol(self) -> dict[str, Any]:
         """See `Evaluation.protocol`."""
         return {
-            "env": config.env.id,
-            "sampling_unit": config.sampling.unit,
-            "episodes_per_task": config.evaluation.episodes_per_task,
+            "env": self.experiment.env.id,
+            "sampling_unit": self.experiment.sampling.unit,
+            "episodes_per_task": self.experiment.evaluation.episodes_per_task,
             "tasks": self.tasks.tolist(),
         }
+
+    def sample_size(self) -> str:
+        """See `Evaluation.sample_size`."""
+        episodes = self.experiment.evaluation.episodes_per_task
+        return f"{len(self.tasks)} tasks x {episodes} {self.experiment.sampling.unit}"
+
+    def paths(self) -> Paths:
+        """See `Evaluation.paths`; goals are the parameters of the tasks, positions the observations."""
+        rollouts = self.adapted.rollouts
+        if self.tasks.shape[1:] != (2,) or rollouts[0].observations.shape[-1] != 2:
+            return super().paths()
+        return Paths(
+            goals=self.tasks,
+            positions=tuple(episodes.observations.cpu().numpy() for episodes in rollouts),
+            masks=tuple(episodes.mask.cpu().numpy() > 0 for episodes in rollouts),
+        )
 
     def summary(self) -> list[dict[str, Any]]:
         """See `Evaluation.summary`; here with the return of every task."""
@@ -53,28 +70,28 @@ class PolicyEvaluation(Evaluation):
         ]
 
 
-def evaluate_policy(config: Config, params: Tensor) -> PolicyEvaluation:
+def evaluate_policy(experiment: PolicyExperiment, params: Tensor) -> PolicyEvaluation:
     """Adapts meta-parameters to held-out tasks, sampling fresh episodes before every gradient step.
 
     Args:
-        config: The experiment; `config.evaluation` says what to evaluate.
+        experiment: The experiment; `experiment.evaluation` says what to evaluate.
         params: Meta-parameters, shape (P + R,).
 
     Raises:
         UserError: If the environment or the device cannot be had, or the parameters do not fit.
     """
-    settings: EvaluationConfig = config.evaluation
-    device = make_device(config.device)
-    sampling = replace(config.sampling, episodes_per_task=settings.episodes_per_task)
-    envs = make_task_envs(config.env, settings.tasks, sampling)
-    policy = make_policy(envs[0].single_observation_space, envs[0].single_action_space, config.policy)
-    estimator = evaluation_estimator(config, policy)
+    settings = experiment.evaluation
+    assembly = assemble_policy(
+        experiment,
+        settings.tasks,
+        settings.seed,
+        replace(experiment.sampling, episodes_per_task=settings.episodes_per_task),
+        partial(evaluation_estimator, settings, experiment.adaptation),
+    )
+    estimator, randomness = assembly.inner_loop.estimator, assembly.randomness
     estimator.check_fits(params)
-    sampler = Sampler(envs, policy, sampling, device)
-    inner_loop = InnerLoop(sampler, config.adaptation, config.advantages)
-    rng = np.random.default_rng(settings.seed)
-    generator = torch.Generator(device).manual_seed(settings.seed)
-    tasks = sampler.sample_tasks(rng)
-    adapted = inner_loop.run(estimator, params.to(device), tasks, rng, generator, PhaseTimer(device))
+    tasks = assembly.sampler.sample_test_tasks(randomness.rng)
+    theta = params.to(assembly.device)
+    adapted = assembly.inner_loop.run(theta, tasks, randomness, PhaseTimer(assembly.device))
     returns = np.stack([rollouts.task_returns().cpu().numpy() for rollouts in adapted.rollouts])
-    return PolicyEvaluation(estimator.scales, {"return": returns}, tasks, adapted)
+    return PolicyEvaluation(estimator.scales, {"return": returns}, experiment, tasks, adapted)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from functools import partial
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,12 +12,10 @@ from torch import Tensor
 
 from mamlrl.adaptation.estimator import Adaptation
 from mamlrl.errors import NonFiniteError
-from mamlrl.evaluation.evaluation import Evaluation, evaluation_estimator
-from mamlrl.experiments.experiment import Config
-from mamlrl.inner_loops.supervised import SupervisedInnerLoop
+from mamlrl.evaluation.evaluation import Evaluation, Fits, evaluation_estimator
+from mamlrl.experiments.supervised import SupervisedExperiment
+from mamlrl.inner_loops.assembly import assemble_supervised
 from mamlrl.networks.network import Network
-from mamlrl.sampling.build import make_device
-from mamlrl.supervised.build import make_supervised_tasks
 from mamlrl.supervised.tasks import Examples
 
 
@@ -30,6 +29,9 @@ class SupervisedEvaluation(Evaluation):
         network: The network.
     """
 
+    experiment: SupervisedExperiment
+    decimals: ClassVar[int] = 3  # errors and accuracies are smaller numbers than returns
+
     examples: Examples
     adaptation: Adaptation
     network: Network
@@ -38,46 +40,70 @@ class SupervisedEvaluation(Evaluation):
         """Parameters of every task after some steps, shape (task, P)."""
         return self.adaptation.trajectory[step]
 
-    def protocol(self, config: Config) -> dict[str, Any]:
+    def protocol(self) -> dict[str, Any]:
         """See `Evaluation.protocol`."""
-        shots, queries = evaluation_sizes(config)
+        shots, queries = evaluation_sizes(self.experiment)
         return {
-            "dataset": config.data.dataset,
+            "dataset": self.experiment.data.dataset,
             "shots": shots,
             "queries": queries,
             "tasks": len(self.examples.query),
         }
 
+    def sample_size(self) -> str:
+        """See `Evaluation.sample_size`."""
+        shots, _ = evaluation_sizes(self.experiment)
+        return f"{len(self.examples.query)} tasks x {shots} shots"
 
-def evaluation_sizes(config: Config) -> tuple[int, int]:
+    def fits(self) -> Fits:
+        """See `Evaluation.fits`."""
+        support, query = self.examples.support, self.examples.query
+        if not query.observations.shape[2:] == query.targets.shape[2:] == (1,):
+            return super().fits()
+        last = len(self.step_scales)
+        steps = sorted({0, min(1, last), last})
+        return Fits(
+            support_inputs=_numbers(support.observations),
+            support_targets=_numbers(support.targets),
+            query_inputs=_numbers(query.observations),
+            query_targets=_numbers(query.targets),
+            outputs={step: _numbers(self.network(self.params(step), query.observations)) for step in steps},
+        )
+
+
+def _numbers(values: Tensor) -> NDArray[np.float32]:
+    """Returns the only feature of values of shape (task, sample, 1)."""
+    return values[..., 0].cpu().numpy()
+
+
+def evaluation_sizes(experiment: SupervisedExperiment) -> tuple[int, int]:
     """Returns how many examples an evaluation adapts on, and how many it judges on."""
-    settings, data = config.evaluation, config.data
+    settings, data = experiment.evaluation, experiment.data
     return settings.shots or data.shots, settings.queries or data.queries
 
 
-def evaluate_supervised(config: Config, params: Tensor) -> SupervisedEvaluation:
+def evaluate_supervised(experiment: SupervisedExperiment, params: Tensor) -> SupervisedEvaluation:
     """Adapts meta-parameters to held-out tasks.
 
     Args:
-        config: The experiment; `config.evaluation` says what to evaluate.
+        experiment: The experiment; `experiment.evaluation` says what to evaluate.
         params: Meta-parameters, shape (P + R,).
 
     Raises:
         UserError: If the data set or the device cannot be had, or the parameters do not fit.
         NonFiniteError: If the loss of a task is not finite.
     """
-    device = make_device(config.device)
-    tasks = make_supervised_tasks(config.data, "test")
-    network = tasks.make_network(config.policy)
-    estimator = evaluation_estimator(config, network)
-    estimator.check_fits(params)
-    rng = np.random.default_rng(config.evaluation.seed)
-    examples = tasks.sample(rng, config.evaluation.tasks, *evaluation_sizes(config)).to(device)
-    inner_loop = SupervisedInnerLoop(network, estimator)
-    adaptation = inner_loop.adapt(params.to(device), examples.support)
-    metrics = inner_loop.measure(tasks, adaptation, examples.query)
+    settings = experiment.evaluation
+    make_estimator = partial(evaluation_estimator, settings, experiment.adaptation)
+    assembly = assemble_supervised(experiment, "test", settings.seed, make_estimator)
+    inner_loop, rng = assembly.inner_loop, assembly.randomness.rng
+    inner_loop.estimator.check_fits(params)
+    examples = assembly.tasks.sample(rng, settings.tasks, *evaluation_sizes(experiment)).to(assembly.device)
+    adaptation = inner_loop.adapt(params.to(assembly.device), examples.support)
+    metrics = inner_loop.measure(assembly.tasks, adaptation, examples.query)
     _check_finite(metrics["loss"])
-    return SupervisedEvaluation(estimator.scales, metrics, examples, adaptation, network)
+    scales = inner_loop.estimator.scales
+    return SupervisedEvaluation(scales, metrics, experiment, examples, adaptation, inner_loop.network)
 
 
 def _check_finite(losses: NDArray[np.float64]) -> None:

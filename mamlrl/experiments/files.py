@@ -1,24 +1,34 @@
-"""Reading configs: a shipped one by its name or a YAML file, with overrides, validated in one step."""
+"""Config files: shipped ones by their name, what a YAML parser does not check, and the kind that they state."""
 
-import json
-from collections.abc import Sequence
-from dataclasses import asdict, fields, is_dataclass
+from __future__ import annotations
+
+from functools import cache
 from importlib import resources
+from importlib.resources.abc import Traversable
 from pathlib import Path
-from typing import Any, get_args, get_type_hints
 
 import yaml
-from jsonargparse import ActionConfigFile, ArgumentError, ArgumentParser, Namespace
 
-from mamlrl.errors import UserError
-from mamlrl.experiments.experiment import Config
-from mamlrl.experiments.messages import explain
+METHODS = "methods"
+
+
+@cache
+def _shipped() -> dict[str, tuple[str, Traversable]]:
+    """Name of every shipped config to its folder and file."""
+    folders = [folder for folder in resources.files("mamlrl.configs").iterdir() if folder.is_dir()]
+    found = [(folder.name, file) for folder in folders for file in folder.iterdir()]
+    files = [(folder, file) for folder, file in found if file.name.endswith(".yaml")]
+    return {file.name.removesuffix(".yaml"): (folder, file) for folder, file in files}
 
 
 def config_names() -> list[str]:
-    """Returns the names of the shipped configs."""
-    files = resources.files("mamlrl.configs").iterdir()
-    return sorted(file.name.removesuffix(".yaml") for file in files if file.name.endswith(".yaml"))
+    """Returns the names of the shipped configs, each a whole experiment."""
+    return sorted(name for name, (folder, _) in _shipped().items() if folder != METHODS)
+
+
+def method_names() -> list[str]:
+    """Returns the names of the shipped overlays: a few settings to lay over a config."""
+    return sorted(name for name, (folder, _) in _shipped().items() if folder == METHODS)
 
 
 def config_path(source: str) -> str:
@@ -27,13 +37,25 @@ def config_path(source: str) -> str:
     Raises:
         ValueError: If there is neither such a config nor such a file.
     """
-    if source in config_names():
-        return str(resources.files("mamlrl.configs").joinpath(f"{source}.yaml"))
+    if source in _shipped():
+        return str(_shipped()[source][1])
     if not Path(source).is_file():
         raise ValueError(
-            f"no config named {source}, nor a file; the shipped configs are: {', '.join(config_names())}"
+            f"no config named {source}, nor a file; the shipped configs are: {', '.join(config_names())}; "
+            f"to lay over one of them: {', '.join(method_names())}"
         )
     return source
+
+
+def stated_kind(source: str) -> str | None:
+    """Returns the kind of experiment that a config states, None if it states none or cannot be read."""
+    try:
+        with open(config_path(source)) as file:
+            document = yaml.compose(file, Loader=yaml.SafeLoader)
+    except (OSError, ValueError, RecursionError, yaml.YAMLError):  # the parser will complain
+        return None
+    entries = document.value if isinstance(document, yaml.MappingNode) else []
+    return next((str(value.value) for key, value in entries if key.value == "kind"), None)
 
 
 def check_keys(path: str) -> None:
@@ -49,9 +71,9 @@ def check_keys(path: str) -> None:
             raise ValueError("the file is empty")
         _refuse_repeated_keys(document, "", {})
     except yaml.YAMLError as error:
-        raise ValueError(str(error)) from None
-    except RecursionError:
-        raise ValueError("an alias stands for a part that contains it") from None
+        raise ValueError(str(error)) from error
+    except RecursionError as error:
+        raise ValueError("an alias stands for a part that contains it") from error
 
 
 def _refuse_repeated_keys(node: yaml.Node, prefix: str, lines: dict[str, int]) -> None:
@@ -66,101 +88,3 @@ def _refuse_repeated_keys(node: yaml.Node, prefix: str, lines: dict[str, int]) -
                 raise ValueError(f"line {line} gives {name} again, after line {lines[name]}; keep one of them")
             lines[name] = line
             _refuse_repeated_keys(value, f"{name}.", lines)
-
-
-class ConfigByNameOrPath(ActionConfigFile):
-    """Reads a YAML config, a shipped one by its name."""
-
-    def __call__(self, parser: Any, cfg: Any, values: Any, option_string: str | None = None) -> None:
-        """Applies the config, as `ActionConfigFile` does, after it alone was checked, for errors to name it."""
-        try:
-            path, alone = config_path(values), Namespace()
-            check_keys(path)
-            super().__call__(parser, alone, path, option_string)  # type: ignore[no-untyped-call]
-            parser.validate(alone, skip_required=True)
-            super().__call__(parser, cfg, path, option_string)  # type: ignore[no-untyped-call]
-        except (ArgumentError, KeyError, TypeError, ValueError) as error:
-            raise ValueError(f"config {values}: {error}") from None
-
-
-def config_parser(**kwargs: Any) -> ArgumentParser:
-    """Returns a parser with `--config` and an option for every field of `Config`, for programs to extend."""
-    parser = ArgumentParser(exit_on_error=False, allow_abbrev=False, **kwargs)
-    parser.add_argument("--config", action=ConfigByNameOrPath, help="Name of a shipped config, or a YAML file.")
-    parser.add_class_arguments(Config)
-    return parser
-
-
-def parse(parser: ArgumentParser, arguments: Sequence[str]) -> Namespace:
-    """Parses command-line arguments.
-
-    Raises:
-        UserError: If they cannot be used, in one line that names the key.
-    """
-    try:
-        return parser.parse_args(list(arguments))
-    except (ArgumentError, ValueError) as error:
-        raise UserError(explain(str(error), _keys(parser))) from None
-
-
-def build_config(parser: ArgumentParser, namespace: Namespace) -> Config:
-    """Returns the config that a parsed command line holds."""
-    _refuse_null(Config, namespace, "")
-    built = parser.instantiate(namespace)
-    return Config(**{item.name: built[item.name] for item in fields(Config)})
-
-
-def _refuse_null(part: Any, values: Namespace, prefix: str) -> None:
-    """Raises a UserError for a key that is null and may not be, which the parser lets pass."""
-    for name, hint in get_type_hints(part).items():
-        value = values[name]
-        if is_dataclass(hint):
-            if not isinstance(value, Namespace):
-                raise UserError(f"{prefix}{name} must have keys of its own, not be {value!r}")
-            _refuse_null(hint, value, f"{prefix}{name}.")
-        elif value is None and type(None) not in get_args(hint):
-            raise UserError(f"{prefix}{name} must have a value, not null")
-
-
-def set_config_defaults(parser: ArgumentParser, config: Config) -> None:
-    """Makes a config's values the defaults of a parser from `config_parser`."""
-    parser.set_defaults(plain_config(config))
-
-
-def load_config(source: str, overrides: Sequence[str] = ()) -> Config:
-    """Reads a config and applies overrides.
-
-    Args:
-        source: Name of a shipped config, or path of a YAML file.
-        overrides: Command-line options such as `["--trust_region.max_kl", "0.02"]`.
-
-    Raises:
-        UserError: If the config does not exist or a value in it cannot be used.
-    """
-    parser = config_parser()
-    return build_config(parser, parse(parser, ["--config", source, *overrides]))
-
-
-def plain_config(config: Config) -> dict[str, Any]:
-    """Returns a config as nested dicts of plain numbers, strings and lists."""
-    plain: dict[str, Any] = json.loads(json.dumps(asdict(config)))  # drops the restricted number types
-    return plain
-
-
-def restore_config(values: dict[str, Any]) -> Config:
-    """Rebuilds a config from what `plain_config` returned.
-
-    Raises:
-        UserError: If a value cannot be used.
-    """
-    parser = config_parser()
-    try:
-        return build_config(parser, parser.parse_object(values))
-    except (ArgumentError, ValueError, TypeError, AttributeError) as error:
-        raise UserError(explain(str(error), _keys(parser))) from None
-
-
-def _keys(parser: ArgumentParser) -> list[str]:
-    """Every key that the parser knows, groups included."""
-    keys = set(parser.get_defaults().keys(branches=True))
-    return sorted(key for key in keys if not key.startswith("env.kwargs."))

@@ -1,7 +1,7 @@
 """What is wrong with a config, in words for people who do not know the parser."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from mamlrl.errors import suggestion
 
@@ -10,6 +10,7 @@ _PLAIN_WORDS = [  # the parser's, and ours
     (r"Does not validate .*? Errors: - (.*) - Expected a <class 'NoneType'>.* Given value: (.*)", r"\1, \2"),
     (r"Not of type \w+:(?: \S+)? does not conform to restriction ([^,]+), (.*)", r"must be \1 or null, got \2"),
     (r"Not of type \w+: (\S+) does not conform to restriction (.+)", r"must be \2, got \1"),
+    (r"Not of type \w+: (must be one of .*)", r"\1"),
     (r"\bv(<=|>=|<|>)", r"\1 "),
     (r"Not of type \w+: (?:invalid literal for int\(\) with base 10: '(.*)'|(\S+) not an integer)",
      r"must be a whole number, got \1\2"),
@@ -23,17 +24,22 @@ _PLAIN_WORDS = [  # the parser's, and ours
 ]  # fmt: skip
 
 
-def explain(message: str, keys: Sequence[str]) -> str:
-    """Puts a parser's message into one line and plain words, and adds the nearest key to an unknown one.
+def explain(message: str, keys: Sequence[str], others: Mapping[str, Sequence[str]] | None = None) -> str:
+    """Puts a parser's message into one line and plain words, and says more of an unknown key.
 
     Args:
         message: Of jsonargparse.
         keys: Those that there are, dotted.
+        others: Keys of each other kind of experiment.
     """
     line = " ".join(message.split())
     key = _unknown_key(line)
     if key is not None:
-        return f"{line}{suggestion(key, keys)}"
+        having = [kind for kind, names in (others or {}).items() if key in names]
+        hint = (
+            f"; it is a setting of experiments of kind {' or '.join(having)}" if having else suggestion(key, keys)
+        )
+        return f"{line}{hint}"
     for theirs, ours in _PLAIN_WORDS:
         line = re.sub(theirs, ours, line)
     return line

@@ -1,9 +1,10 @@
 """Videos of adaptation: a policy before it adapts to held-out tasks and after each gradient step, side by side."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from math import ceil
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -11,17 +12,17 @@ import torch
 from jsonargparse.typing import restricted_number_type
 from numpy.typing import NDArray
 
-from mamlrl.envs import TaskVectorEnv
+from mamlrl.envs import TaskEnv
 from mamlrl.envs.task_env import Frame
 from mamlrl.errors import UserError
 from mamlrl.evaluation.policy import PolicyEvaluation
-from mamlrl.experiments.experiment import Config, NonNegativeInt, Seed
+from mamlrl.experiments.policy import PolicyExperiment
 from mamlrl.figures.page import Page
-from mamlrl.figures.plotting import steps_label
-from mamlrl.figures.video_file import AddFrame
-from mamlrl.networks.mlp import make_policy
-from mamlrl.sampling.build import make_device, make_task_env
-from mamlrl.sampling.sampler import Sampler
+from mamlrl.figures.style import steps_label
+from mamlrl.figures.video_file import AddFrame, video_file
+from mamlrl.inner_loops.assembly import assemble_policy
+from mamlrl.sampling.build import make_task_env
+from mamlrl.settings.numbers import NonNegativeInt, Seed
 
 if TYPE_CHECKING:
     PictureSize = int
@@ -55,7 +56,7 @@ class VideoConfig:
 
 
 @contextmanager
-def filmed_env(config: Config, video: VideoConfig) -> Iterator[TaskVectorEnv]:
+def filmed_env(config: PolicyExperiment, video: VideoConfig) -> Iterator[TaskEnv]:
     """Makes an environment to film: for each task, an episode for each number of gradient steps.
 
     Args:
@@ -81,26 +82,44 @@ def filmed_env(config: Config, video: VideoConfig) -> Iterator[TaskVectorEnv]:
         env.close()
 
 
-def _check_can_draw(env: TaskVectorEnv, name: str) -> None:
+def _check_can_draw(env: TaskEnv, name: str) -> None:
     env.reset(seed=0)
     try:
         env.render()
     except RuntimeError as error:
-        raise UserError(f"env.id: {name} cannot be drawn: {str(error) or repr(error)}") from None
+        raise UserError(f"env.id: {name} cannot be drawn: {str(error) or repr(error)}") from error
 
 
-def frame_rate(env: TaskVectorEnv, video: VideoConfig) -> float:
+def frame_rate(env: TaskEnv, video: VideoConfig) -> float:
     """Returns the frames a second of a video of an environment."""
     return env.metadata["render_fps"] * video.speed / _stride(env, video)
 
 
-def _stride(env: TaskVectorEnv, video: VideoConfig) -> int:
+def _stride(env: TaskEnv, video: VideoConfig) -> int:
     """Steps of the environment from one frame to the next."""
     return ceil(env.metadata["render_fps"] * video.speed / video.max_fps)
 
 
+def film_adaptation(
+    config: PolicyExperiment, evaluate: Callable[[], PolicyEvaluation], video: VideoConfig, path: Path
+) -> None:
+    """Films a policy before it adapts to held-out tasks and after each gradient step.
+
+    Args:
+        config: The experiment.
+        evaluate: Adapts the policy to the held-out tasks, once it is known that they can be filmed.
+        video: What to show.
+        path: File to write, `.mp4` or `.gif`.
+
+    Raises:
+        UserError: If the environment cannot be drawn, there is no such task, or the file cannot be written.
+    """
+    with filmed_env(config, video) as env, video_file(path, frame_rate(env, video)) as add_frame:
+        film(env, config, evaluate(), video, add_frame)
+
+
 def film(
-    env: TaskVectorEnv, config: Config, evaluation: PolicyEvaluation, video: VideoConfig, add_frame: AddFrame
+    env: TaskEnv, config: PolicyExperiment, evaluation: PolicyEvaluation, video: VideoConfig, add_frame: AddFrame
 ) -> NDArray[np.float64]:
     """Films one episode of the policy before adaptation, and of those it was adapted to, for each task.
 
@@ -118,10 +137,7 @@ def film(
         NonFiniteError: If an observation or a reward is not finite.
     """
     chosen = list(video.tasks)
-    device = make_device(config.device)
-    params = torch.stack(evaluation.adapted.adaptation.trajectory, dim=1)[chosen].flatten(0, 1)
-    policy = make_policy(env.single_observation_space, env.single_action_space, config.policy)
-    sampling = replace(config.sampling, unit="episodes", episodes_per_task=1)
+    phi = torch.stack(evaluation.adapted.adaptation.trajectory, dim=1)[chosen].flatten(0, 1)
     page = Page(
         video.size,
         title=config.env.id,
@@ -129,10 +145,10 @@ def film(
         columns=len(evaluation.returns),
     )
     camera = _Camera(env, page, evaluation.returns[:, chosen].T, _stride(env, video), add_frame)
-    sampler = Sampler([env], policy, sampling, device, camera.watch)
+    sampling = replace(config.sampling, unit="episodes", episodes_per_task=1)
+    assembly = assemble_policy(config, env.num_envs, video.episode_seed, sampling, envs=[env], watch=camera.watch)
     env.set_tasks(evaluation.tasks[chosen])
-    rng = np.random.default_rng(video.episode_seed)
-    sampler.sample(params, rng, torch.Generator(device).manual_seed(video.episode_seed))
+    assembly.sampler.sample(phi, assembly.randomness)
     camera.hold(round(FINAL_SECONDS * frame_rate(env, video)))
     return camera.returns.reshape(len(chosen), -1)
 
@@ -153,7 +169,7 @@ class _Camera:
 
     def __init__(
         self,
-        env: TaskVectorEnv,
+        env: TaskEnv,
         page: Page,
         mean_returns: NDArray[np.float64],
         stride: int,

@@ -13,7 +13,7 @@ GAP = 4  # pixels around pictures
 
 
 class Page:
-    """Lays out pictures of one size with text: one line for the page, one a row, two a picture.
+    """Lays out pictures of one size with text: one line for the page, one per row, two per picture.
 
     Args:
         size: Height and width of a picture, in pixels.

@@ -18,11 +18,11 @@ except ImportError:  # an extra
 
 from mamlrl.envs.task_env import Frame
 from mamlrl.errors import UserError
-from mamlrl.files import replaced
+from mamlrl.files import written
 
 AddFrame = Callable[[Frame], None]
 
-PALETTE_FRAMES = 16  # most frames that the colours of a GIF are chosen by
+PALETTE_FRAMES = 16  # at most so many frames decide on the colours of a GIF
 QUALITY = "20"  # of H.264: constant rate factor, lower is better
 
 
@@ -32,7 +32,7 @@ def video_file(path: Path, frame_rate: float) -> Iterator[AddFrame]:
 
     Args:
         path: Where to; its suffix says the format, `.mp4` (H.264) or `.gif`.
-        frame_rate: Frames a second. GIFs hold frames for hundredths of a second, so theirs is rounded.
+        frame_rate: Frames per second. GIFs hold frames for hundredths of a second, so theirs is rounded.
 
     Yields:
         A function that adds a frame, shape (height, width, 3) with even numbers, the same for all frames.
@@ -45,12 +45,8 @@ def video_file(path: Path, frame_rate: float) -> Iterator[AddFrame]:
         raise UserError(f"cannot write {path}: its suffix must be one of {', '.join(_WRITERS)}")
     if write is _mp4 and av is None:
         raise UserError(f"cannot write {path} without PyAV: run `pip install 'mamlrl[video]'`, or write a .gif")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with replaced(path) as file, write(file, frame_rate) as add:
-            yield add
-    except OSError as error:
-        raise UserError(f"cannot write {path}: {error}") from None
+    with written(path) as file, write(file, frame_rate) as add:
+        yield add
 
 
 @contextmanager
@@ -88,7 +84,7 @@ def _mp4(file: BinaryIO, frame_rate: float) -> Iterator[AddFrame]:
             yield add
             container.mux(stream.encode())
     except av.FFmpegError as error:
-        raise OSError(f"{error.strerror}; frames of H.264 have at most 16384 pixels on a side") from None
+        raise OSError(f"{error.strerror}; frames of H.264 have at most 16384 pixels on a side") from error
 
 
 _WRITERS: dict[str, Callable[[BinaryIO, float], AbstractContextManager[AddFrame]]] = {".mp4": _mp4, ".gif": _gif}

@@ -5,16 +5,18 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from mamlrl.adaptation.build import PolicyAdaptationConfig
 from mamlrl.adaptation.estimator import Adaptation, Estimator
 from mamlrl.errors import UserError
-from mamlrl.experiments.experiment import AdaptationConfig, AdvantageConfig
-from mamlrl.losses.policy_losses import INNER_LOSSES, OutputLoss, TaskLosses
-from mamlrl.networks.distributions import Distribution
-from mamlrl.sampling.advantages import ProcessedRollouts, process
+from mamlrl.losses.build import INNER_LOSSES
+from mamlrl.losses.output_loss import OutputLoss
+from mamlrl.losses.task_losses import TaskLosses
+from mamlrl.networks.network import Network
+from mamlrl.randomness import Randomness
+from mamlrl.sampling.advantages import AdvantageConfig, ProcessedRollouts, process
 from mamlrl.sampling.rollouts import Rollouts
 from mamlrl.sampling.sampler import Sampler
 from mamlrl.timing import PhaseTimer
@@ -37,60 +39,60 @@ class AdaptedTasks:
     diverged: int
 
 
-def make_inner_loss(config: AdaptationConfig, distribution: Distribution) -> OutputLoss:
+def make_inner_loss(config: PolicyAdaptationConfig, network: Network, estimator: Estimator) -> OutputLoss:
     """Returns the loss that an inner loop descends on sampled episodes.
 
     Args:
         config: The inner loop.
-        distribution: Of the actions.
+        network: Whose parameters are adapted.
+        estimator: The rule of the inner loop.
 
     Raises:
         UserError: If the loss does not hold at all parameters that the inner loop evaluates it at.
     """
-    stays = config.estimator != "imaml" and config.gradient_steps == 1
-    if config.loss == "reinforce" and not stays:
-        what = "imaml" if config.estimator == "imaml" else f"gradient_steps {config.gradient_steps}"
+    loss = INNER_LOSSES.choose("adaptation.loss:", config.loss)(network.distribution)
+    if loss.on_policy and estimator.rule.revisits:
         raise UserError(
-            f"adaptation.loss: reinforce holds only at the parameters that sampled the episodes, which {what} "
-            "leaves; choose likelihood_ratio"
+            f"adaptation.loss: {config.loss} holds only at the parameters that sampled the episodes, which "
+            f"{config.estimator} with gradient_steps {config.gradient_steps} leaves; choose likelihood_ratio"
         )
-    return INNER_LOSSES[config.loss](distribution)
+    return loss
 
 
-class InnerLoop:
+class PolicyInnerLoop:
     """Samples episodes of a batch of tasks and adapts the policy to each.
 
     Args:
         sampler: Collects episodes of a batch of tasks.
-        adaptation: The inner loop; its loss counts here.
+        network: Its policy, with derivatives.
+        estimator: The rule of the inner loop.
+        loss: What it descends.
         advantages: How advantages are computed.
-
-    Raises:
-        UserError: If the inner loss does not suit the inner loop.
     """
 
-    def __init__(self, sampler: Sampler, adaptation: AdaptationConfig, advantages: AdvantageConfig) -> None:
+    def __init__(
+        self,
+        sampler: Sampler,
+        network: Network,
+        estimator: Estimator,
+        loss: OutputLoss,
+        advantages: AdvantageConfig,
+    ) -> None:
+        self.estimator = estimator
         self._sampler = sampler
-        self._loss = make_inner_loss(adaptation, sampler.policy.distribution)
+        self._network = network
+        self._loss = loss
         self._advantages = advantages
 
     def run(
-        self,
-        estimator: Estimator,
-        params: Tensor,
-        tasks: NDArray[np.float64],
-        rng: np.random.Generator,
-        generator: torch.Generator,
-        timer: PhaseTimer,
+        self, theta: Tensor, tasks: NDArray[np.float64], randomness: Randomness, timer: PhaseTimer
     ) -> AdaptedTasks:
         """Adapts to tasks on freshly sampled episodes before each step, and samples the adapted policies.
 
         Args:
-            estimator: The rule of the inner loop.
-            params: Meta-parameters, shape (P,).
+            theta: Meta-parameters, shape (P + R,).
             tasks: Shape (task, ...).
-            rng: Randomness of the environment.
-            generator: Randomness of the actions.
+            randomness: Of environments and actions.
             timer: Takes the times of sampling, advantages and adaptation.
 
         Returns:
@@ -101,19 +103,19 @@ class InnerLoop:
         rollouts: list[Rollouts] = []
         processed: list[ProcessedRollouts] = []
 
-        def sample(task_params: Tensor) -> None:
+        def sample(phi: Tensor) -> None:
             with timer.phase("sampling"):
-                rollouts.append(self._sampler.sample(task_params, rng, generator))
+                rollouts.append(self._sampler.sample(phi, randomness))
             with timer.phase("advantages"):
                 processed.append(process(rollouts[-1], self._advantages))
 
-        def source(step: int, task_params: Tensor) -> TaskLosses:
+        def source(step: int, phi: Tensor) -> TaskLosses:
             del step
-            sample(task_params)
-            return TaskLosses(self._sampler.policy, self._loss, processed[-1].batch)
+            sample(phi)
+            return TaskLosses(self._network, self._loss, processed[-1].batch)
 
         with timer.phase("adaptation"):
-            adaptation = estimator.adapt(params, self._sampler.num_tasks, source)
-        sample(adaptation.params)
+            adaptation = self.estimator.adapt(theta, self._sampler.num_tasks, source)
+        sample(adaptation.phi)
         diverged = self._sampler.diverged - diverged_before
         return AdaptedTasks(adaptation, tuple(rollouts), tuple(processed), diverged)

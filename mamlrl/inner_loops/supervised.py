@@ -11,7 +11,8 @@ from torch import Tensor
 from mamlrl.adaptation.estimator import Adaptation, Estimator
 from mamlrl.losses.batches import LabelledBatch
 from mamlrl.losses.derivatives import task_outputs
-from mamlrl.losses.policy_losses import TaskLosses, negative_log_likelihood
+from mamlrl.losses.likelihood import negative_log_likelihood
+from mamlrl.losses.task_losses import TaskLosses
 from mamlrl.networks.network import Network
 from mamlrl.outer.objective import MetaObjective
 from mamlrl.supervised.tasks import SupervisedTasks
@@ -33,10 +34,10 @@ class SupervisedInnerLoop:
         """The losses on examples: squared errors, or cross-entropies."""
         return TaskLosses(self.network, negative_log_likelihood(self.network.distribution), batch)
 
-    def adapt(self, params: Tensor, support: LabelledBatch) -> Adaptation:
+    def adapt(self, theta: Tensor, support: LabelledBatch) -> Adaptation:
         """Adapts meta-parameters, shape (P + R,), to every task."""
         losses = self.losses(support)
-        return self.estimator.adapt(params, len(support), lambda step, task_params: losses)
+        return self.estimator.adapt(theta, len(support), lambda step, phi: losses)
 
     def objective(self, adaptation: Adaptation, query: LabelledBatch) -> MetaObjective:
         """The objective of the outer step: the losses on the query examples after adaptation."""

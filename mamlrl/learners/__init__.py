@@ -1,5 +1,5 @@
 """One meta-iteration of each kind of learner.
 
 In: an experiment. Out: meta-parameters that improve, and a `learner.Report` on each of them.
-Contract: `learner.Learner`; `gradient_meta_learner.GradientMetaLearner` for those with an inner loop and an outer step.
+Contract: `learner.Learner`; `gradient_meta_learner.GradientMetaLearner` for those that differentiate adaptation.
 """

@@ -1,80 +1,81 @@
-"""What meta-learners have in common: parameters, an estimator, an outer optimizer, and state to go on from."""
+"""What all learners have in common: parameters that improve, reports on them, and state to go on from."""
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import torch
+from torch import Tensor
 
-from mamlrl.adaptation.build import make_estimator
 from mamlrl.errors import UserError
-from mamlrl.experiments.experiment import Config
-from mamlrl.losses.derivatives import warn_of_surplus_iterations
-from mamlrl.networks.network import Network
-from mamlrl.outer.optimizer import make_outer_optimizer
-from mamlrl.runs.metrics_file import Metrics
+from mamlrl.experiments.experiment import Experiment
+from mamlrl.metric_names import Metrics
+from mamlrl.randomness import Randomness
+
+
+@dataclass(frozen=True)
+class Report:
+    """What a meta-iteration came to.
+
+    Attributes:
+        metrics: By name; `METRIC/step_k` is the mean after k inner steps, see `metric_names`.
+        score: How good the parameters are that the metrics are of: higher is better.
+        state: The learner's state with these parameters.
+    """
+
+    metrics: Metrics
+    score: float
+    state: dict[str, Any]
 
 
 class Learner(ABC):
-    """Meta-trains a network.
+    """Improves parameters, one meta-iteration after the other.
 
     Args:
         config: The experiment.
-        network: Whose initial parameters are learned.
         device: Where it runs.
+        randomness: Of everything random in it.
 
     Attributes:
-        estimator: The rule of the inner loop.
-        optimizer: What improves the meta-parameters.
-        params: Meta-parameters, shape (P + R,): the network's, and those of the inner loop's rule.
+        params: What is learned, shape (P,); of gradient-based meta-learners, the meta-parameters theta.
         iteration: Meta-iterations done.
-        best_score: Best score in any report.
+        best_score: Best score of any report that was recorded.
     """
 
-    def __init__(self, config: Config, network: Network, device: torch.device) -> None:
+    params: Tensor
+
+    def __init__(self, config: Experiment, device: torch.device, randomness: Randomness) -> None:
         self.config = config
         self.device = device
-        self.rng = np.random.default_rng(config.seed)
-        self.generator = torch.Generator(device).manual_seed(config.seed)
-        self.estimator = make_estimator(config.adaptation, network)
-        self.params = self.estimator.init(network.init(self.generator))
-        self.optimizer = make_outer_optimizer(config, network.distribution, self.params)
-        if config.outer_optimizer == "trust_region":
-            key = "trust_region.cg_iterations"
-            warn_of_surplus_iterations(key, config.trust_region.cg_iterations, len(self.params))
+        self.randomness = randomness
         self.iteration = 0
         self.best_score = -np.inf
 
-    def iterate(self) -> Metrics:
-        """Runs one meta-iteration and reports on it."""
-        self.advance()
-        return self.report()
-
     @abstractmethod
-    def advance(self) -> None:
+    def step(self) -> None:
         """Runs one meta-iteration."""
 
     @abstractmethod
-    def report(self) -> Metrics:
-        """Returns the metrics after the last meta-iteration; `NAME/step_k` is the mean after k inner steps."""
+    def report(self) -> Report:
+        """Reports on the last meta-iteration; where that takes measurements, they are made now."""
+
+    def iterate(self) -> Metrics:
+        """Runs one meta-iteration and returns its metrics."""
+        self.step()
+        return self.report().metrics
 
     @abstractmethod
-    def score(self, metrics: Metrics) -> float:
-        """Returns how good the reported meta-parameters are: higher is better."""
-
-    @abstractmethod
-    def reported_state(self) -> dict[str, Any]:
-        """Returns the state with the meta-parameters that the last report's score is of."""
+    def check_fits(self, params: Tensor) -> None:
+        """Raises a UserError if parameters are not those of this learner's experiment."""
 
     def state_dict(self) -> dict[str, Any]:
         """Returns everything that the rest of a run depends on, of types that load without running code."""
         return {
             "params": self.params.cpu(),
-            "optimizer": self.optimizer.state_dict(),
-            "rng": self.rng.bit_generator.state,
-            "generator": self.generator.get_state(),
+            **self.randomness.state_dict(),
             "iteration": self.iteration,
             "best_score": float(self.best_score),
         }
@@ -85,17 +86,15 @@ class Learner(ABC):
         Raises:
             UserError: If the state is not of this learner.
         """
-        self.estimator.check_fits(state["params"])
+        self.check_fits(state["params"])
         try:
             self._restore(state)
         except (KeyError, TypeError, ValueError, RuntimeError, AttributeError) as error:
-            raise UserError(f"its state is damaged: {error!r}") from None
+            raise UserError(f"its state is damaged: {error!r}") from error
 
     def _restore(self, state: dict[str, Any]) -> None:
         """Restores a state; raises what Python raises if it is damaged."""
         self.params = state["params"].to(self.device)
-        self.optimizer.load_state_dict({name: x.to(self.device) for name, x in state["optimizer"].items()})
-        self.rng.bit_generator.state = state["rng"]
-        self.generator.set_state(state["generator"].cpu())
+        self.randomness.load_state_dict(state)
         self.iteration = int(state["iteration"])
         self.best_score = float(state["best_score"])

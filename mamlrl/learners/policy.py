@@ -5,19 +5,21 @@ from __future__ import annotations
 from typing import Any
 
 from mamlrl.errors import NonFiniteError
-from mamlrl.experiments.experiment import Config
-from mamlrl.inner_loops.policy import AdaptedTasks, InnerLoop
-from mamlrl.learners.learner import Learner
-from mamlrl.losses.policy_losses import TaskLosses, surrogate
-from mamlrl.networks.mlp import make_policy
+from mamlrl.experiments.policy import PolicyExperiment
+from mamlrl.inner_loops.assembly import assemble_policy
+from mamlrl.inner_loops.policy import AdaptedTasks
+from mamlrl.learners.gradient_meta_learner import GradientMetaLearner
+from mamlrl.learners.learner import Report
+from mamlrl.losses.policy_losses import Surrogate
+from mamlrl.losses.task_losses import TaskLosses
+from mamlrl.metric_names import ENV_STEPS, ITERATION, Metrics, after_step, seconds
+from mamlrl.outer.build import OUTER_OPTIMIZERS
 from mamlrl.outer.objective import MetaObjective
-from mamlrl.runs.metrics_file import Metrics
-from mamlrl.sampling.build import make_device, make_task_envs
-from mamlrl.sampling.sampler import Sampler
+from mamlrl.sampling.spaces import plain_interface
 from mamlrl.timing import PhaseTimer
 
 
-class MetaLearner(Learner):
+class MetaLearner(GradientMetaLearner):
     """Meta-trains a policy.
 
     Args:
@@ -32,18 +34,21 @@ class MetaLearner(Learner):
         UserError: If the environment, the policy or the device cannot be had.
     """
 
-    def __init__(self, config: Config) -> None:
-        device = make_device(config.device)
-        envs = make_task_envs(config.env, config.meta_batch_size, config.sampling)
-        self.policy = make_policy(envs[0].single_observation_space, envs[0].single_action_space, config.policy)
-        super().__init__(config, self.policy, device)
-        self.sampler = Sampler(envs, self.policy, config.sampling, device)
-        self._inner_loop = InnerLoop(self.sampler, config.adaptation, config.advantages)
+    config: PolicyExperiment
+
+    def __init__(self, config: PolicyExperiment) -> None:
+        assembly = assemble_policy(config, config.meta_batch_size, config.seed)
+        self.policy, self.sampler = assembly.policy, assembly.sampler
+        self._inner_loop = assembly.inner_loop
+        super().__init__(config, assembly.device, assembly.randomness, self.policy, assembly.inner_loop.estimator)
+        make_optimizer = OUTER_OPTIMIZERS.choose("outer_optimizer:", config.outer_optimizer)
+        self.optimizer = make_optimizer(config, self.policy.distribution, self.params)
+        self._interface = plain_interface(self.sampler.env, config.sampling)
         self.env_steps = 0
         self._metrics: Metrics = {}
         self._before = self.state_dict()
 
-    def advance(self) -> None:
+    def step(self) -> None:
         """Runs one meta-iteration.
 
         Raises:
@@ -57,37 +62,37 @@ class MetaLearner(Learner):
         self.iteration += 1
         self.env_steps += sum(rollouts.transitions for rollouts in adapted.rollouts)
         self._metrics = {
-            "iteration": self.iteration,
-            "env_steps": self.env_steps,
+            ITERATION: self.iteration,
+            ENV_STEPS: self.env_steps,
             **self._inner_metrics(adapted),
             **objective.metrics(),
             **outer_metrics,
-            **{f"seconds/{phase}": seconds for phase, seconds in timer.seconds.items()},
+            **seconds(timer.seconds),
         }
 
-    def report(self) -> Metrics:
-        """Every metric of the last meta-iteration; `return/step_k` is the mean return after k inner steps."""
-        return self._metrics
-
-    def score(self, metrics: Metrics) -> float:
-        """The mean return of the adapted policies."""
-        return metrics[f"return/step_{self.config.adaptation.steps}"]
-
-    def reported_state(self) -> dict[str, Any]:
-        """The state before the meta-iteration: its returns are of the meta-parameters that it started from."""
-        return self._before
+    def report(self) -> Report:
+        """Reports the mean return of the adapted policies, of the meta-parameters before the outer step."""
+        score = self._metrics[after_step("return", self.config.adaptation.steps)]
+        return Report(self._metrics, score, self._before)
 
     def collect(self, timer: PhaseTimer) -> AdaptedTasks:
         """Samples tasks, adapts to them, and rolls the adapted policies out."""
-        tasks = self.sampler.sample_tasks(self.rng)
+        tasks = self.sampler.sample_tasks(self.randomness.rng)
         try:
-            return self._inner_loop.run(self.estimator, self.params, tasks, self.rng, self.generator, timer)
+            return self._inner_loop.run(self.params, tasks, self.randomness, timer)
         except NonFiniteError as error:
-            raise NonFiniteError(f"iteration {self.iteration + 1}: {error}") from None
+            raise NonFiniteError(f"iteration {self.iteration + 1}: {error}") from error
+
+    def sample_losses(self) -> tuple[TaskLosses, TaskLosses]:
+        """See `GradientMetaLearner.sample_losses`; the second are on episodes of the adapted policies."""
+        processed = self.collect(PhaseTimer(self.device)).processed
+        loss = Surrogate(self.policy.distribution)
+        inner, outer = (TaskLosses(self.policy, loss, part.batch) for part in processed[:2])
+        return inner, outer
 
     def objective(self, adapted: AdaptedTasks) -> MetaObjective:
         """The objective of the outer step that follows `collect`."""
-        loss = surrogate(self.policy.distribution)
+        loss = Surrogate(self.policy.distribution)
         return MetaObjective(
             self.estimator, adapted.adaptation, TaskLosses(self.policy, loss, adapted.processed[-1].batch)
         )
@@ -96,9 +101,9 @@ class MetaLearner(Learner):
         """Metrics of acting and adapting; the last step's rollouts are those of the adapted policies."""
         metrics: Metrics = {}
         for step, rollouts in enumerate(adapted.rollouts):
-            metrics[f"return/step_{step}"] = float(rollouts.task_returns().mean())
+            metrics[after_step("return", step)] = float(rollouts.task_returns().mean())
         for step, processed in enumerate(adapted.processed):
-            metrics[f"explained_variance/step_{step}"] = float(processed.explained_variance.mean())
+            metrics[after_step("explained_variance", step)] = float(processed.explained_variance.mean())
         for step, update in enumerate(adapted.adaptation.updates):
             metrics[f"gradient_norm/inner_{step + 1}"] = float(update.gradients[0].norm(dim=1).mean())
         metrics["diverged_simulations"] = adapted.diverged
@@ -109,7 +114,7 @@ class MetaLearner(Learner):
 
     def state_dict(self) -> dict[str, Any]:
         """See `Learner.state_dict`."""
-        return {**super().state_dict(), "env_steps": self.env_steps}
+        return {**super().state_dict(), "env_steps": self.env_steps, "interface": self._interface}
 
     def _restore(self, state: dict[str, Any]) -> None:
         super()._restore(state)

@@ -9,15 +9,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
-from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
 
+from mamlrl.networks.mlp import MlpPolicy
 from mamlrl.networks.network import Linearization, Network
-
-if TYPE_CHECKING:
-    from mamlrl.networks.mlp import MlpPolicy
 
 
 class ContextPolicy(Network):
@@ -37,7 +34,7 @@ class ContextPolicy(Network):
 
     @property
     def shapes(self) -> dict[str, tuple[int, ...]]:
-        """See `Network.shapes`."""
+        """See `Policy.shapes`."""
         return {**self._wide.shapes, "context": (1, self.context_size)}
 
     def init(self, generator: torch.Generator, dtype: torch.dtype = torch.float32) -> Tensor:
@@ -45,12 +42,8 @@ class ContextPolicy(Network):
         params = self._wide.init(generator, dtype)
         return torch.cat([params, params.new_zeros(self.context_size)])
 
-    def __call__(self, params: Tensor, observations: Tensor) -> Tensor:
-        """See `Network.__call__`."""
-        return self.without(self.absorb(params), observations)
-
     def bind(self, params: Tensor) -> Callable[[Tensor], Tensor]:
-        """See `Network.bind`."""
+        """See `Policy.bind`."""
         return self.without.bind(self.absorb(params))
 
     def linearize(self, params: Tensor, observations: Tensor) -> Linearization:

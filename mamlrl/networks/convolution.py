@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import ClassVar, Literal
 
 import torch
@@ -10,7 +12,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from mamlrl.networks.autograd_linearization import AutogradLinearization
-from mamlrl.networks.distributions import Distribution
+from mamlrl.networks.distribution import Distribution
 from mamlrl.networks.network import Network
 
 KERNEL = 3
@@ -89,17 +91,19 @@ class ConvolutionalNetwork(Network):
                 tensor.fill_(1.0)
         return params
 
-    def __call__(self, params: Tensor, observations: Tensor) -> Tensor:
-        """Evaluates the network, all tasks in one grouped convolution a block.
+    def bind(self, params: Tensor) -> Callable[[Tensor], Tensor]:
+        """Returns the network at fixed parameters; all tasks are evaluated in one grouped convolution per block.
 
         Args:
             params: Shape (P,), or (task, P) for parameters of each task.
-            observations: Images, shape (sample, channel, height, width), or with a task axis before it: numbers,
-                or bytes, which are scaled to [0, 1].
 
         Returns:
-            Outputs, shape (sample, K), or (task, sample, K).
+            A function from images, shape (sample, channel, height, width), or with a task axis before it, to
+            outputs, shape (sample, K), or (task, sample, K). Bytes are scaled to [0, 1].
         """
+        return partial(self._evaluate, params)
+
+    def _evaluate(self, params: Tensor, observations: Tensor) -> Tensor:
         images = observations / 255 if observations.dtype == torch.uint8 else observations
         batches = images.to(params.dtype).reshape(-1, *images.shape[-4:])
         tensors = self.unflatten(params.expand(len(batches), -1))

@@ -1,4 +1,4 @@
-"""First and second derivatives of batched MLP policies, by hand: forward, reverse, Pearlmutter's R-operator.
+"""First and second derivatives of batched MLPs, by hand: forward, reverse, Pearlmutter's R-operator.
 
 An outer step takes dozens of products with Jacobians and Hessians at the same point, so activations are
 computed once and kept. With J the Jacobian of the network's outputs y in its parameters, and a scalar loss
@@ -11,51 +11,48 @@ with gradient g and Hessian G in the outputs, the Hessian of the loss in the par
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
 
+from mamlrl.networks.mlp_layout import MlpLayout
 from mamlrl.networks.network import Linearization
-
-if TYPE_CHECKING:
-    from mamlrl.networks.mlp import MlpPolicy
 
 MAX_INPUTS_TO_MIX = 8
 MIN_SAMPLES_TO_MIX = 16  # an input: with fewer, sums over samples are quicker done again
 
 
 class MlpLinearization(Linearization):
-    """A policy at fixed parameters and observations of each task, with its activations kept.
+    """An MLP at fixed parameters and observations of each task, with its activations kept.
 
     Args:
-        policy: The policy.
+        layout: Of the network.
         params: Parameters of each task, shape (task, P).
         observations: Shape (task, sample, D).
 
     Attributes:
-        policy: The policy.
+        layout: Of the network.
         weights: Of each layer, shape (task, inputs, outputs).
         hidden: Inputs of each layer, the observations first, shape (task, sample, inputs).
         slopes: Derivative of the activation after each layer but the last.
-        outputs: Of the policy, shape (task, sample, K).
+        outputs: Of the network, shape (task, sample, K).
     """
 
-    def __init__(self, policy: MlpPolicy, params: Tensor, observations: Tensor) -> None:
-        self.policy = policy
-        layers, log_std = policy.split(params)
+    def __init__(self, layout: MlpLayout, params: Tensor, observations: Tensor) -> None:
+        self.layout = layout
+        layers, log_std = layout.split(params)
         self.weights = [weight for weight, _ in layers]
         self.hidden = [observations]  # input of each layer
         for weight, bias in layers[:-1]:
-            self.hidden.append(policy.activate(affine(bias, self.hidden[-1], weight)))
+            self.hidden.append(layout.activate(affine(bias, self.hidden[-1], weight)))
         head = affine(layers[-1][1], self.hidden[-1], layers[-1][0])
-        floored = policy.floor(log_std)
-        self.outputs = policy.join(head, floored)
+        floored = layout.floor(log_std)
+        self.outputs = layout.join(head, floored)
         self._log_std_slope = None
         if log_std is not None and floored is not None:
             self._log_std_slope = log_std.eq(floored).to(head.dtype)
         # derivative of the activation, which relu and tanh have as a function of their own value
-        is_relu = policy.activation == "relu"
+        is_relu = layout.activation == "relu"
         self.slopes = [(h > 0).to(h.dtype) if is_relu else 1 - h.square() for h in self.hidden[1:]]
 
     def jvp(self, vectors: Tensor) -> Tensor:
@@ -82,7 +79,7 @@ class MlpLinearization(Linearization):
 
     def forward(self, vectors: Tensor) -> tuple[Tensor, list[Tensor]]:
         """Tangents of the outputs, and of the inputs of all layers but the first."""
-        layers, log_std = self.policy.split(vectors)
+        layers, log_std = self.layout.split(vectors)
         hidden_tangents: list[Tensor] = []
         for index, (weight, bias) in enumerate(layers):
             tangent = affine(bias, self.hidden[index], weight)
@@ -92,7 +89,7 @@ class MlpLinearization(Linearization):
                 hidden_tangents.append(tangent.mul_(self.slopes[index]))
         if log_std is not None and self._log_std_slope is not None:
             log_std = log_std * self._log_std_slope
-        return self.policy.join(tangent, log_std), hidden_tangents
+        return self.layout.join(tangent, log_std), hidden_tangents
 
     def flatten(self, pairs: list[tuple[Tensor, Tensor]], cotangents: Tensor) -> Tensor:
         """Parameter vectors from weights and biases, and from the cotangents of the outputs for the log std."""
@@ -119,13 +116,13 @@ def affine(bias: Tensor, x: Tensor, weight: Tensor) -> Tensor:
 
 
 class LossHessian:
-    """v -> H v, H the Hessian in the parameters of a loss of a policy's outputs.
+    """v -> H v, H the Hessian in the parameters of a loss of an MLP's outputs.
 
     Where the observations are few numbers, and the samples many, the mixed derivatives of the first two layers,
     which do not depend on v, are summed over samples beforehand: that saves two of the six large matrix products.
 
     Args:
-        network: The policy at the parameters.
+        network: The MLP at the parameters.
         gradient: Gradient of the loss in the outputs, shape (task, sample, K).
         output_hvp: Multiplies output tangents by the Hessian of the loss in the outputs.
     """
@@ -144,7 +141,7 @@ class LossHessian:
         """Multiplies parameter vectors, shape (task, P)."""
         network = self._network
         tangents, hidden_tangents = network.forward(vectors)
-        layers, _ = network.policy.split(vectors)
+        layers, _ = network.layout.split(vectors)
         cotangents = self._output_hvp(tangents)
         dot = cotangents[..., : network.weights[-1].shape[-1]]  # R{delta}
         pairs: list[tuple[Tensor, Tensor]] = []
@@ -157,7 +154,7 @@ class LossHessian:
                 weight_product.baddbmm_(hidden_tangent.mT, delta)
                 dot.baddbmm_(delta, layers[layer][0].mT)
             dot.mul_(network.slopes[layer - 1])
-            if network.policy.activation == "tanh":  # its second derivative is -2 tanh times the first
+            if network.layout.activation == "tanh":  # its second derivative is -2 tanh times the first
                 back = torch.bmm(delta, network.weights[layer].mT)
                 dot.addcmul_(back.mul_(network.hidden[layer]), hidden_tangent, value=-2)
         pairs.insert(0, (torch.bmm(network.hidden[0].mT, dot), dot.sum(dim=1)))

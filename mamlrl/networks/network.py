@@ -4,14 +4,64 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable
-from functools import partial
 from math import prod
 from typing import ClassVar
 
 import torch
 from torch import Tensor
 
-from mamlrl.networks.distributions import Distribution
+from mamlrl.networks.distribution import Distribution
+
+
+class Policy(ABC):
+    """A function of parameters and inputs whose outputs parametrise a distribution: what it takes to act.
+
+    Parameters are one flat vector. With a leading task axis every task has parameters of its own, and all
+    tasks are evaluated at once.
+
+    Attributes:
+        distribution: What the outputs are parameters of.
+    """
+
+    distribution: Distribution
+
+    @property
+    @abstractmethod
+    def shapes(self) -> dict[str, tuple[int, ...]]:
+        """Name (`layer.tensor`) and shape of every parameter tensor, in the order of the flat vector."""
+
+    @abstractmethod
+    def init(self, generator: torch.Generator, dtype: torch.dtype = torch.float32) -> Tensor:
+        """Draws initial parameters, shape (P,), on the generator's device."""
+
+    @abstractmethod
+    def bind(self, params: Tensor) -> Callable[[Tensor], Tensor]:
+        """Returns the policy at fixed parameters, for many evaluations.
+
+        Args:
+            params: Shape (P,), or (task, P) for parameters of each task.
+
+        Returns:
+            A function from observations, shape (..., D), to outputs, shape (..., distribution.output_size). With
+            parameters of each task, the first axis is the task axis.
+        """
+
+    def __call__(self, params: Tensor, observations: Tensor) -> Tensor:
+        """Evaluates the policy; see `bind` for the shapes."""
+        return self.bind(params)(observations)
+
+    @property
+    def num_parameters(self) -> int:
+        """Length P of the parameter vector."""
+        return sum(map(prod, self.shapes.values()))
+
+    def unflatten(self, params: Tensor) -> dict[str, Tensor]:
+        """Returns named views of a parameter vector, shape (..., P), with its leading axes kept."""
+        shapes = self.shapes
+        pieces = params.split([prod(shape) for shape in shapes.values()], dim=-1)
+        axes = params.shape[:-1]
+        named = zip(shapes.items(), pieces, strict=True)
+        return {name: piece.view(*axes, *shape) for (name, shape), piece in named}
 
 
 class Linearization(ABC):
@@ -46,44 +96,14 @@ class Linearization(ABC):
         """
 
 
-class Network(ABC):
-    """A function of parameters and inputs whose outputs parametrise a distribution.
-
-    Parameters are one flat vector. With a leading task axis every task has parameters of its own, and all
-    tasks are evaluated at once.
+class Network(Policy):
+    """A policy, or any other network, with the derivatives that learning takes.
 
     Attributes:
-        distribution: What the outputs are parameters of.
         compiles: Whether PyTorch's compiler can handle its linearization.
     """
 
-    distribution: Distribution
     compiles: ClassVar[bool] = True
-
-    @property
-    @abstractmethod
-    def shapes(self) -> dict[str, tuple[int, ...]]:
-        """Name (`layer.tensor`) and shape of every parameter tensor, in the order of the flat vector."""
-
-    @abstractmethod
-    def init(self, generator: torch.Generator, dtype: torch.dtype = torch.float32) -> Tensor:
-        """Draws initial parameters, shape (P,), on the generator's device."""
-
-    @abstractmethod
-    def __call__(self, params: Tensor, observations: Tensor) -> Tensor:
-        """Evaluates the network.
-
-        Args:
-            params: Shape (P,), or (task, P) for parameters of each task.
-            observations: Shape (..., D); with task parameters the first axis is the task axis.
-
-        Returns:
-            Outputs, shape (..., distribution.output_size).
-        """
-
-    def bind(self, params: Tensor) -> Callable[[Tensor], Tensor]:
-        """Returns the network at fixed parameters, for many evaluations."""
-        return partial(self, params)
 
     @abstractmethod
     def linearize(self, params: Tensor, observations: Tensor) -> Linearization:
@@ -96,18 +116,5 @@ class Network(ABC):
 
     @property
     def sample_cost(self) -> float:
-        """What a sample's activations take in memory, in those of an MLP with two layers of 100 units."""
+        """Memory of one sample's activations, relative to an MLP with two layers of 100 units."""
         return 1.0
-
-    @property
-    def num_parameters(self) -> int:
-        """Length P of the parameter vector."""
-        return sum(map(prod, self.shapes.values()))
-
-    def unflatten(self, params: Tensor) -> dict[str, Tensor]:
-        """Returns named views of a parameter vector, shape (..., P), with its leading axes kept."""
-        shapes = self.shapes
-        pieces = params.split([prod(shape) for shape in shapes.values()], dim=-1)
-        axes = params.shape[:-1]
-        named = zip(shapes.items(), pieces, strict=True)
-        return {name: piece.view(*axes, *shape) for (name, shape), piece in named}

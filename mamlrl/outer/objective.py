@@ -1,4 +1,4 @@
-"""The outer step: what adaptation makes of meta-parameters, its exact gradient, its exact curvature."""
+"""The meta-objective: what adaptation makes of meta-parameters, its exact gradient, its exact curvature."""
 
 from __future__ import annotations
 
@@ -9,7 +9,21 @@ from torch import Tensor
 
 from mamlrl.adaptation.estimator import Adaptation, Estimator, Jacobian
 from mamlrl.losses.derivatives import FisherProduct, task_gradients
-from mamlrl.losses.policy_losses import OutputLoss, TaskLosses, kl_divergence
+from mamlrl.losses.output_loss import OutputLoss
+from mamlrl.losses.policy_losses import KlDivergence
+from mamlrl.losses.task_losses import TaskLosses
+
+
+def mean_over_tasks(total: Tensor, num_tasks: int) -> Tensor:
+    """Returns the mean over the tasks of the meta-batch.
+
+    Every mean of the meta-objective is taken here, and nowhere else.
+
+    Args:
+        total: Sum over tasks, of any shape.
+        num_tasks: How many they are.
+    """
+    return total / num_tasks
 
 
 class MetaObjective:
@@ -31,10 +45,15 @@ class MetaObjective:
         self._network = losses.network
         self._jacobians: dict[float, Jacobian] = {}
 
+    @property
+    def num_tasks(self) -> int:
+        """Tasks in the meta-batch."""
+        return len(self._losses.batch)
+
     def gradient(self) -> Tensor:
         """Meta-gradient at the old meta-parameters: the mean of J_i^T grad L_i, shape (P + R,)."""
-        gradients = task_gradients(self._losses, self._adaptation.params)
-        return self._jacobian(1.0).pullback(gradients) / len(gradients)
+        gradients = task_gradients(self._losses, self._adaptation.phi)
+        return mean_over_tasks(self._jacobian(1.0).pullback(gradients), self.num_tasks)
 
     def curvature(self, fraction: float = 1.0) -> Callable[[Tensor], Tensor]:
         """The product with the Hessian of the mean KL divergence at the old meta-parameters.
@@ -47,37 +66,43 @@ class MetaObjective:
         """
         jacobian = self._jacobian(fraction)
         batch = self._losses.batch.subsample(fraction)
-        fisher = FisherProduct(self._network, self._adaptation.params, batch)
-        return lambda vector: jacobian.pullback(fisher(jacobian.pushforward(vector))) / len(batch)
+        fisher = FisherProduct(self._network, self._adaptation.phi, batch)
 
-    def evaluate(self, params: Tensor) -> tuple[float, float]:
-        """Adapts `params`, shape (P + R,), on the same data; returns mean loss and mean KL divergence."""
+        def multiply(vector: Tensor) -> Tensor:
+            return mean_over_tasks(jacobian.pullback(fisher(jacobian.pushforward(vector))), self.num_tasks)
+
+        return multiply
+
+    def evaluate(self, theta: Tensor) -> tuple[float, float]:
+        """Adapts `theta`, shape (P + R,), on the same data; returns mean loss and mean KL divergence."""
         batch = self._losses.batch
-        adapted = self._adapt(params).params
-        outputs = self._network(adapted, batch.observations)
-        loss = self._losses.output_loss(outputs, batch).mean()
-        kl = kl_divergence(self._network.distribution)(outputs, batch).mean()
-        return float(loss), float(kl)
+        outputs = self._network(self._adapt(theta).phi, batch.observations)
+        loss = self._losses.output_loss(outputs, batch).sum()
+        kl = KlDivergence(self._network.distribution)(outputs, batch).sum()
+        return float(mean_over_tasks(loss, self.num_tasks)), float(mean_over_tasks(kl, self.num_tasks))
 
-    def moved(self, params: Tensor, output_loss: OutputLoss) -> MetaObjective:
-        """Returns the objective of another loss on the same data, `params`, shape (P + R,), being the old ones."""
+    def moved(self, theta: Tensor, output_loss: OutputLoss) -> MetaObjective:
+        """Returns the objective of another loss on the same data, `theta`, shape (P + R,), being the old ones."""
         losses = TaskLosses(self._network, output_loss, self._losses.batch)
-        return MetaObjective(self._estimator, self._adapt(params), losses)
+        return MetaObjective(self._estimator, self._adapt(theta), losses)
 
-    def inner_kl_gradient(self) -> tuple[float, Tensor]:
-        """The mean KL divergence from the policies that sampled the inner loop's episodes, and its gradient.
+    def inner_gradient(self, output_loss: OutputLoss) -> tuple[float, Tensor]:
+        """A loss on the data of the inner loop, at the parameters before each of its steps, and its gradient.
+
+        With the KL divergence it is ProMP's penalty: how far the policies are from those that sampled the data.
+
+        Args:
+            output_loss: Which loss.
 
         Returns:
-            The mean over tasks and inner steps, in nats, and its gradient in the meta-parameters, shape (P + R,).
+            The mean over tasks and inner steps, and its gradient in the meta-parameters, shape (P + R,).
         """
-        updates = self._adaptation.updates
-        loss = kl_divergence(self._network.distribution)
         values, gradients = [], []
-        for index, update in enumerate(updates):
-            divergences = TaskLosses(self._network, loss, update.losses.batch)
-            values.append(divergences(update.path[0]).mean())
-            cotangents = task_gradients(divergences, update.path[0])
-            gradients.append(self._jacobian(1.0).pullback(cotangents, index) / len(cotangents))
+        for index, update in enumerate(self._adaptation.updates):
+            losses, phi = TaskLosses(self._network, output_loss, update.losses.batch), update.path[0]
+            values.append(mean_over_tasks(losses(phi).sum(), self.num_tasks))
+            pulled_back = self._jacobian(1.0).pullback(task_gradients(losses, phi), index)
+            gradients.append(mean_over_tasks(pulled_back, self.num_tasks))
         return float(torch.stack(values).mean()), torch.stack(gradients).mean(dim=0)
 
     def metrics(self) -> dict[str, float]:
@@ -88,8 +113,8 @@ class MetaObjective:
             means |= jacobian.metrics()
         return means
 
-    def _adapt(self, params: Tensor) -> Adaptation:
-        return self._estimator.adapt(params, len(self._losses.batch), self._adaptation.replay)
+    def _adapt(self, theta: Tensor) -> Adaptation:
+        return self._estimator.adapt(theta, self.num_tasks, self._adaptation.replay)
 
     def _jacobian(self, fraction: float) -> Jacobian:
         if fraction not in self._jacobians:

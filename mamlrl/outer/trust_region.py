@@ -3,13 +3,73 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import NamedTuple
 
 import torch
 from torch import Tensor
 
-from mamlrl.experiments.experiment import TrustRegionConfig
-from mamlrl.losses.derivatives import conjugate_gradient
+from mamlrl.conjugate_gradient import conjugate_gradient, warn_of_surplus_iterations
+from mamlrl.metric_names import Metrics
+from mamlrl.outer.objective import MetaObjective
+from mamlrl.outer.optimizer import OuterOptimizer
+from mamlrl.settings.numbers import NonNegativeFinite, PositiveFinite, PositiveFraction, PositiveInt
+from mamlrl.timing import PhaseTimer
+
+
+@dataclass(frozen=True)
+class TrustRegionConfig:
+    """The outer optimizer `trust_region`: TRPO (Schulman et al. 2015).
+
+    Attributes:
+        max_kl: Bound on the mean KL divergence between adapted policies before and after the step.
+        cg_iterations: Most iterations of conjugate gradient.
+        cg_tolerance: Squared norm of the residual, relative to the gradient's, at which conjugate gradient stops.
+        damping: Multiple of the identity added to the curvature.
+        line_search_steps: Most step lengths tried.
+        line_search_decay: Factor between successive step lengths.
+        curvature_fraction: Fraction of the states that the curvature is computed on.
+    """
+
+    max_kl: PositiveFinite = 0.01
+    cg_iterations: PositiveInt = 10
+    cg_tolerance: NonNegativeFinite = 1e-10
+    damping: NonNegativeFinite = 1e-5
+    line_search_steps: PositiveInt = 15
+    line_search_decay: PositiveFraction = 0.8
+    curvature_fraction: PositiveFraction = 1.0
+
+
+class TrustRegion(OuterOptimizer):
+    """TRPO (Schulman et al. 2015), as MAML uses it (Finn et al. 2017, section 4.2).
+
+    Args:
+        config: Bound, effort and curvature.
+        theta: Meta-parameters.
+    """
+
+    def __init__(self, config: TrustRegionConfig, theta: Tensor) -> None:
+        self._config = config
+        warn_of_surplus_iterations("trust_region.cg_iterations", config.cg_iterations, len(theta))
+
+    def step(self, theta: Tensor, objective: MetaObjective, timer: PhaseTimer) -> tuple[Tensor, Metrics]:
+        """See `OuterOptimizer.step`."""
+        config = self._config
+        with timer.phase("gradient"):
+            gradient = objective.gradient()
+        with timer.phase("cg"):
+            direction = search_direction(gradient, objective.curvature(config.curvature_fraction), config)
+        with timer.phase("line_search"):
+            step = line_search(theta, direction.vector, objective.evaluate, config)
+        return step.params, {
+            "gradient_norm/meta": float(gradient.norm()),
+            "kl": step.kl,
+            "surrogate_improvement": step.improvement,
+            "line_search_accepted": float(step.accepted),
+            "line_search_steps": step.tried,
+            "cg_iterations": direction.cg_iterations,
+            "cg_residual": direction.cg_residual,
+        }
 
 
 class Direction(NamedTuple):

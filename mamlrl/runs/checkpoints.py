@@ -5,22 +5,22 @@ from __future__ import annotations
 import warnings
 from pathlib import Path
 from pickle import UnpicklingError
-from typing import Any
+from typing import Any, BinaryIO
 from zipfile import ZipFile
 
 import torch
 
 from mamlrl._version import __version__
 from mamlrl.errors import UserError
-from mamlrl.experiments.experiment import Config
-from mamlrl.experiments.files import plain_config, restore_config
-from mamlrl.files import replaced
+from mamlrl.experiments.experiment import Experiment
+from mamlrl.experiments.plain import plain_experiment, restore_experiment
+from mamlrl.files import os_errors_as, replaced
 
 FORMAT = "mamlrl checkpoint"
 FORMAT_VERSION = 1
 
 
-def save_checkpoint(path: Path, config: Config, state: dict[str, Any]) -> None:
+def save_checkpoint(path: Path, config: Experiment, state: dict[str, Any]) -> None:
     """Writes a checkpoint such that `path` holds either the old one or the whole new one.
 
     Args:
@@ -35,17 +35,21 @@ def save_checkpoint(path: Path, config: Config, state: dict[str, Any]) -> None:
         "format": FORMAT,
         "format_version": FORMAT_VERSION,
         "mamlrl_version": __version__,
-        "config": plain_config(config),
+        "config": plain_experiment(config),
         "state": state,
     }
+    with os_errors_as(f"cannot write checkpoint {path}", "; the last one written is kept"), replaced(path) as file:
+        _write(content, file)
+
+
+def _write(content: dict[str, Any], file: BinaryIO) -> None:
     try:
-        with replaced(path) as file:
-            torch.save(content, file)
-    except (OSError, RuntimeError) as error:
-        raise UserError(f"cannot write checkpoint {path}: {error}; the last one written is kept") from None
+        torch.save(content, file)
+    except RuntimeError as error:  # torch hides the file's error behind one of its own
+        raise OSError(error.__context__ or error) from error
 
 
-def load_checkpoint(path: Path, device: str = "cpu") -> tuple[Config, dict[str, Any]]:
+def load_checkpoint(path: Path, device: str = "cpu") -> tuple[Experiment, dict[str, Any]]:
     """Reads a checkpoint.
 
     Args:
@@ -73,9 +77,9 @@ def load_checkpoint(path: Path, device: str = "cpu") -> tuple[Config, dict[str, 
     if not isinstance(config, dict) or not isinstance(state, dict) or not torch.is_tensor(state.get("params")):
         raise UserError(f"{path} is a damaged checkpoint: its config or its state with params is missing")
     try:
-        return restore_config(config), state
+        return restore_experiment(config), state
     except UserError as error:
-        raise UserError(f"{path} is a damaged checkpoint: {error}") from None
+        raise UserError(f"{path} is a damaged checkpoint: {error}") from error
 
 
 def _read(path: Path, device: str) -> Any:
@@ -93,7 +97,7 @@ def _read(path: Path, device: str) -> Any:
         reason = "it is cut short or altered" if path.stat().st_size else "it is empty"
         if isinstance(error, UnpicklingError):
             reason = "it holds more than tensors and numbers"
-        raise UserError(f"{path} is not a mamlrl checkpoint or is damaged: {reason}") from None
+        raise UserError(f"{path} is not a mamlrl checkpoint or is damaged: {reason}") from error
     if damaged:
         raise UserError(f"{path} is damaged: its checksum is wrong; use another copy, or train again")
     return content

@@ -13,9 +13,8 @@ from tensorboard.compat.proto.summary_pb2 import Summary
 from tensorboard.summary.writer.record_writer import RecordWriter
 
 from mamlrl.errors import UserError
-from mamlrl.files import replaced
-
-Metrics = dict[str, float]
+from mamlrl.files import os_errors_as, write_text
+from mamlrl.metric_names import ITERATION, Metrics
 
 
 class MetricsWriter:
@@ -42,23 +41,21 @@ class MetricsWriter:
     def write(self, metrics: Metrics) -> None:
         """Appends the metrics of one iteration.
 
-        Columns that the file began with stay as they are, should another version have written it: what they do
-        not have is left out, and what is missing is not a number.
+        The file keeps the columns of its header, even if another version wrote it. Metrics without a column are
+        dropped; columns without a metric get NaN.
 
         Raises:
             UserError: If the file cannot be written.
         """
-        try:
-            with open(self._path, "a", newline="") as file:
-                columns = self._columns or list(metrics)
-                writer = csv.DictWriter(file, columns, restval="nan", extrasaction="ignore")
-                if file.tell() == 0:
-                    writer.writeheader()
-                writer.writerow(metrics)
-                file.flush()
-                os.fsync(file.fileno())
-        except OSError as error:
-            raise UserError(f"cannot write metrics {self._path}: {error}; the last checkpoint is kept") from None
+        failure = f"cannot write metrics {self._path}"
+        with os_errors_as(failure, "; the last checkpoint is kept"), open(self._path, "a", newline="") as file:
+            columns = self._columns or list(metrics)
+            writer = csv.DictWriter(file, columns, restval="nan", extrasaction="ignore")
+            if file.tell() == 0:
+                writer.writeheader()
+            writer.writerow(metrics)
+            file.flush()
+            os.fsync(file.fileno())
         self._events.write(metrics)
 
     def close(self) -> None:
@@ -81,17 +78,12 @@ class _EventFile:
 
     def write(self, metrics: Metrics) -> None:
         summary = Summary(value=[Summary.Value(tag=name, simple_value=value) for name, value in metrics.items()])
-        event = Event(wall_time=time(), step=int(metrics["iteration"]), summary=summary)
+        event = Event(wall_time=time(), step=int(metrics[ITERATION]), summary=summary)
         self._records.write(event.SerializeToString())
         self._records.flush()
 
     def close(self) -> None:
         self._file.close()
-
-
-def headline(metrics: Metrics) -> str:
-    """Returns the metric to show first, such as `return`, of those named `METRIC/step_k`."""
-    return next(name.removesuffix("/step_0") for name in metrics if name.endswith("/step_0"))
 
 
 def read_metrics(path: Path) -> list[Metrics]:
@@ -105,8 +97,8 @@ def read_metrics(path: Path) -> list[Metrics]:
     lines = _whole_lines(path)
     try:
         return [{name: float(value) for name, value in row.items()} for row in csv.DictReader(lines)]
-    except (ValueError, TypeError):
-        raise UserError(f"{path} is not a metrics CSV: it holds other things than numbers") from None
+    except (ValueError, TypeError) as error:
+        raise UserError(f"{path} is not a metrics CSV: it holds other things than numbers") from error
 
 
 def _whole_lines(path: Path) -> list[str]:
@@ -115,8 +107,8 @@ def _whole_lines(path: Path) -> list[str]:
         with open(path, newline="") as file:
             lines = [line for line in file if line.endswith("\n")]
     except (OSError, UnicodeDecodeError) as error:
-        raise UserError(f"{path} is not a metrics CSV: {error}") from None
-    if lines and not lines[0].startswith("iteration,"):
+        raise UserError(f"{path} is not a metrics CSV: {error}") from error
+    if lines and not lines[0].startswith(f"{ITERATION},"):
         raise UserError(f"{path} is not a metrics CSV: its first column is not the iteration")
     return lines
 
@@ -126,7 +118,6 @@ def _drop_rows_after(path: Path, iteration: int) -> None:
     lines = _whole_lines(path) if path.exists() and iteration else []
     try:
         kept = lines[:1] + [line for line in lines[1:] if int(line.split(",", 1)[0]) <= iteration]
-    except ValueError:
-        raise UserError(f"{path} is not a metrics CSV: its first column is not the iteration") from None
-    with replaced(path) as file:
-        file.write("".join(kept).encode())
+    except ValueError as error:
+        raise UserError(f"{path} is not a metrics CSV: its first column is not the iteration") from error
+    write_text(path, "".join(kept))

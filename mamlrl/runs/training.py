@@ -15,28 +15,20 @@ from filelock import FileLock, Timeout
 from tqdm import tqdm
 
 from mamlrl.errors import UserError
-from mamlrl.experiments.experiment import Config
-from mamlrl.experiments.files import plain_config
-from mamlrl.files import replaced
+from mamlrl.experiments.experiment import Experiment
+from mamlrl.experiments.plain import plain_experiment
+from mamlrl.files import os_errors_as, write_text
 from mamlrl.learners.build import make_learner
 from mamlrl.learners.learner import Learner
+from mamlrl.metric_names import Metrics, headline, steps_of
 from mamlrl.runs.checkpoints import load_checkpoint, save_checkpoint
-from mamlrl.runs.metrics_file import Metrics, MetricsWriter, headline
+from mamlrl.runs.metrics_file import MetricsWriter
+from mamlrl.runs.saved import best_checkpoint, latest_checkpoint
 
 MAY_CHANGE_ON_RESUME = ("iterations", "evaluation")
 
 
-def latest_checkpoint(folder: Path) -> Path:
-    """Returns the path of the checkpoint after the last meta-iteration."""
-    return folder / "checkpoints" / "latest.pt"
-
-
-def best_checkpoint(folder: Path) -> Path:
-    """Returns the path of the meta-parameters that scored best after adaptation."""
-    return folder / "checkpoints" / "best.pt"
-
-
-def train(config: Config, folder: Path, resume: bool = False) -> int:
+def train(config: Experiment, folder: Path, resume: bool = False) -> int:
     """Meta-trains until `config.iterations`, or until SIGINT or SIGTERM.
 
     Args:
@@ -63,7 +55,7 @@ def train(config: Config, folder: Path, resume: bool = False) -> int:
         try:
             learner.load_state_dict(state)
         except UserError as error:
-            raise UserError(f"{latest_checkpoint(folder)}: {error}") from None
+            raise UserError(f"{latest_checkpoint(folder)}: {error}") from error
     with _locked(folder):
         metrics = MetricsWriter(folder, learner.iteration)
         try:
@@ -75,10 +67,8 @@ def train(config: Config, folder: Path, resume: bool = False) -> int:
 
 
 def _holds_run(folder: Path) -> bool:
-    try:
+    with os_errors_as(f"cannot use the folder {folder}"):
         return latest_checkpoint(folder).exists()
-    except OSError as error:
-        raise UserError(f"cannot use the folder {folder}: {error.strerror}") from None
 
 
 def _train_until_stopped(learner: Learner, folder: Path, writer: MetricsWriter) -> int:
@@ -89,7 +79,7 @@ def _train_until_stopped(learner: Learner, folder: Path, writer: MetricsWriter) 
         tqdm(total=config.iterations, initial=learner.iteration, unit="it", mininterval=interval) as progress,
     ):
         while learner.iteration < config.iterations and not received:
-            learner.advance()
+            learner.step()
             if learner.iteration % config.save_every == 0 or learner.iteration == config.iterations:
                 progress.set_postfix_str(_describe(_record(learner, folder, writer)), refresh=False)
             progress.update()
@@ -100,24 +90,26 @@ def _train_until_stopped(learner: Learner, folder: Path, writer: MetricsWriter) 
 
 def _record(learner: Learner, folder: Path, writer: MetricsWriter) -> Metrics:
     """Writes a row of metrics and checkpoints; the row first, since one without its checkpoint can be dropped."""
-    metrics = learner.report()
-    writer.write(metrics)
-    if learner.score(metrics) > learner.best_score:
-        learner.best_score = learner.score(metrics)
-        save_checkpoint(best_checkpoint(folder), learner.config, learner.reported_state())
+    report = learner.report()
+    writer.write(report.metrics)
+    if report.score > learner.best_score:
+        learner.best_score = report.score
+        save_checkpoint(best_checkpoint(folder), learner.config, report.state)
     save_checkpoint(latest_checkpoint(folder), learner.config, learner.state_dict())
-    return metrics
+    return report.metrics
 
 
 def _describe(metrics: Metrics) -> str:
     metric = headline(metrics)
-    steps = [f"{value:.2f}" for name, value in metrics.items() if name.startswith(f"{metric}/step_")]
+    steps = [f"{metrics[name]:.2f}" for name in steps_of(metric, metrics).values()]
     divergence = f", KL {metrics['kl']:.4f}" if "kl" in metrics else ""
     return f"{metric} {' -> '.join(steps)}{divergence}"
 
 
-def _check_same_experiment(saved: Config, config: Config) -> None:
-    for name in sorted({item.name for item in fields(Config)} - set(MAY_CHANGE_ON_RESUME)):
+def _check_same_experiment(saved: Experiment, config: Experiment) -> None:
+    if saved.kind != config.kind:
+        raise UserError(f"kind: the run to resume is of kind {saved.kind}, not {config.kind}")
+    for name in sorted({item.name for item in fields(config)} - set(MAY_CHANGE_ON_RESUME)):
         before, now = getattr(saved, name), getattr(config, name)
         if before != now:
             raise UserError(
@@ -126,22 +118,20 @@ def _check_same_experiment(saved: Config, config: Config) -> None:
             )
 
 
-def _write_config(folder: Path, config: Config) -> None:
-    with replaced(folder / "config.yaml") as file:
-        file.write(yaml.safe_dump(plain_config(config), sort_keys=False).encode())
+def _write_config(folder: Path, config: Experiment) -> None:
+    write_text(folder / "config.yaml", yaml.safe_dump(plain_experiment(config), sort_keys=False))
 
 
 @contextmanager
 def _locked(folder: Path) -> Iterator[None]:
     """Makes the folder and keeps other runs out of it."""
-    try:
+    with os_errors_as(f"cannot write to {folder}"):
         latest_checkpoint(folder).parent.mkdir(parents=True, exist_ok=True)
-        with FileLock(folder / ".lock", timeout=0):
-            yield
-    except Timeout:
-        raise UserError(f"another process is training in {folder}") from None
-    except OSError as error:
-        raise UserError(f"cannot write to {folder}: {error}") from None
+        try:
+            with FileLock(folder / ".lock", timeout=0):
+                yield
+        except Timeout as error:
+            raise UserError(f"another process is training in {folder}") from error
 
 
 @contextmanager

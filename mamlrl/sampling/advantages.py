@@ -7,10 +7,27 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from mamlrl.experiments.experiment import AdvantageConfig
 from mamlrl.losses.batches import Batch
 from mamlrl.sampling.rollouts import Rollouts
 from mamlrl.sampling.value_baseline import baseline_features, explained_variance, fit_values
+from mamlrl.settings.numbers import ClosedUnitInterval, PositiveFinite
+
+
+@dataclass(frozen=True)
+class AdvantageConfig:
+    """Value baseline and advantages.
+
+    Attributes:
+        discount: Discount of future rewards.
+        gae_lambda: Exponential weight of generalised advantage estimation (Schulman et al. 2016).
+        standardize: Whether the advantages of each task are scaled to mean 0 and standard deviation 1.
+        ridge: Regularisation of the linear feature baseline's least squares.
+    """
+
+    discount: ClosedUnitInterval = 0.99
+    gae_lambda: ClosedUnitInterval = 1.0
+    standardize: bool = True
+    ridge: PositiveFinite = 1e-5
 
 
 @dataclass(frozen=True)

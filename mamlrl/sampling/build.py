@@ -1,4 +1,4 @@
-"""Making task environments and devices from configs, with errors a user can act on."""
+"""Task environments by id, from settings, with errors a user can act on."""
 
 from __future__ import annotations
 
@@ -6,27 +6,46 @@ import difflib
 import inspect
 import os
 import re
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from importlib import import_module
+from typing import TYPE_CHECKING, Any
 
 import gymnasium
 import numpy as np
-import torch
 from gymnasium.envs.registration import load_env_creator
 
-from mamlrl.envs import NAMESPACE, TaskVectorEnv
+from mamlrl.envs import NAMESPACE, TaskEnv
 from mamlrl.envs.pictures.graphics import choose_platform
+from mamlrl.envs.wrappers.build import WRAPPERS
 from mamlrl.errors import UserError, suggestion
-from mamlrl.experiments.experiment import EnvConfig, SamplingConfig
+from mamlrl.sampling.settings import SamplingConfig
 
-DEVICE_TYPES = ("cpu", "cuda")
+if TYPE_CHECKING:
+    WrapperName = str
+else:
+    WrapperName = WRAPPERS.name_type("WrapperName")
 
 
-def make_task_env(config: EnvConfig, num_envs: int, render_mode: str | None = None) -> TaskVectorEnv:
+@dataclass(frozen=True)
+class EnvConfig:
+    """Which task family.
+
+    Attributes:
+        id: Gymnasium id of a task environment.
+        kwargs: Keyword arguments for the environment, such as its horizon.
+        wrappers: Wrappers around it, the innermost first, such as `[task_observation]`.
+    """
+
+    id: str = "mamlrl/Navigation2D-v0"
+    kwargs: dict[str, Any] = field(default_factory=dict)
+    wrappers: tuple[WrapperName, ...] = ()
+
+
+def make_task_env(config: EnvConfig, num_envs: int, render_mode: str | None = None) -> TaskEnv:
     """Makes a vector environment over tasks and episodes.
 
     Args:
-        config: Id and keyword arguments.
+        config: Id, keyword arguments and wrappers.
         num_envs: Number of sub-environments.
         render_mode: None or `rgb_array`, for which MuJoCo, where it is not imported yet, draws off screen.
 
@@ -47,16 +66,18 @@ def make_task_env(config: EnvConfig, num_envs: int, render_mode: str | None = No
             **config.kwargs,
         )
     except (TypeError, ValueError) as error:
-        raise UserError(f"env.kwargs: {config.id} {_complaint(config, creator, str(error))}") from None
-    assert isinstance(env, TaskVectorEnv)
+        raise UserError(f"env.kwargs: {config.id} {_complaint(config, creator, str(error))}") from error
+    assert isinstance(env, TaskEnv)
+    for name in config.wrappers:
+        env = WRAPPERS.choose("env.wrappers", name)(env)
     return env
 
 
-def make_task_envs(config: EnvConfig, num_tasks: int, sampling: SamplingConfig) -> list[TaskVectorEnv]:
+def make_task_envs(config: EnvConfig, num_tasks: int, sampling: SamplingConfig) -> list[TaskEnv]:
     """Makes an environment for each group of tasks; several that have threads of their own share the CPUs.
 
     Args:
-        config: Id and keyword arguments.
+        config: Id, keyword arguments and wrappers.
         num_tasks: Of all groups.
         sampling: Number of groups, and of episodes a task.
 
@@ -90,7 +111,7 @@ def _argument_names(creator: object) -> list[str]:
 
 
 def _check_class(name: str, creator: type, render_mode: str | None) -> None:
-    if not issubclass(creator, TaskVectorEnv):
+    if not issubclass(creator, TaskEnv):
         raise UserError(f"env.id: {name} is not a task environment; there are: {', '.join(_known_ids())}")
     if render_mode not in (None, *creator.metadata["render_modes"]):
         raise UserError(f"env.id: {name} cannot be drawn: it has no render mode {render_mode}")
@@ -105,14 +126,14 @@ def _find_creator(identifier: str) -> object:
         entry_point = gymnasium.spec(name).vector_entry_point
         creator = load_env_creator(entry_point) if isinstance(entry_point, str) else entry_point
     except gymnasium.error.DependencyNotInstalled as error:
-        raise UserError(f"env.id: {identifier} cannot be made: {error}") from None
+        raise UserError(f"env.id: {identifier} cannot be made: {error}") from error
     except ModuleNotFoundError as error:
         raise UserError(
             f"env.id: {identifier} cannot be made: {error}; install it, or put its folder on PYTHONPATH"
-        ) from None
-    except gymnasium.error.Error:
+        ) from error
+    except gymnasium.error.Error as error:
         nearest = difflib.get_close_matches(identifier, _known_ids(), n=1, cutoff=0.0)
-        raise UserError(f"env.id: no environment {identifier!r}; did you mean {nearest[0]}?") from None
+        raise UserError(f"env.id: no environment {identifier!r}; did you mean {nearest[0]}?") from error
     if creator is None:
         raise UserError(f"env.id: {identifier} is not a task environment; there are: {', '.join(_known_ids())}")
     return creator
@@ -120,21 +141,3 @@ def _find_creator(identifier: str) -> object:
 
 def _known_ids() -> list[str]:
     return sorted(name for name in gymnasium.registry if name.startswith(f"{NAMESPACE}/"))
-
-
-def make_device(name: str) -> torch.device:
-    """Returns a device that exists.
-
-    Raises:
-        UserError: If there is no such device, or it lacks what is needed (double precision).
-    """
-    try:
-        device = torch.device(name)
-        torch.zeros(1, device=device)
-        exists = device.type in DEVICE_TYPES
-    except (RuntimeError, AssertionError, NotImplementedError):
-        exists = False
-    if not exists:
-        found = ["cpu", *(f"cuda:{index}" for index in range(torch.cuda.device_count()))]
-        raise UserError(f"device: there is no {name} here; there are: {', '.join(found)}")
-    return device

@@ -1,19 +1,48 @@
-"""The data sets by name."""
+"""Data sets by name, from settings."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
 
-from mamlrl.errors import UserError
-from mamlrl.experiments.experiment import DataConfig
-from mamlrl.supervised.image_tasks import IMAGE_TASKS
+from mamlrl.settings.choices import Registry
+from mamlrl.settings.numbers import PositiveInt
+from mamlrl.supervised import mini_imagenet, omniglot
+from mamlrl.supervised.image_sets import ImageSet, check_folder
+from mamlrl.supervised.image_tasks import Downsampling, ImageTasks
 from mamlrl.supervised.sinusoid import Sinusoid
 from mamlrl.supervised.tasks import SupervisedTasks
 
-SUPERVISED_TASKS: dict[str, Callable[[DataConfig, str], SupervisedTasks]] = {
-    "sinusoid": lambda config, split: Sinusoid(),
-    **IMAGE_TASKS,
-}
+# (settings, `train` or `test`) -> tasks
+DATASETS: Registry[Callable[[DataConfig, str], SupervisedTasks]] = Registry("data set")
+
+if TYPE_CHECKING:
+    DatasetName = str
+else:
+    DatasetName = DATASETS.name_type("DatasetName")
+
+
+@dataclass(frozen=True)
+class DataConfig:
+    """Supervised tasks.
+
+    Attributes:
+        dataset: Where the tasks come from.
+        folder: Where the data set lies, if it is one that is read from files.
+        ways: Classes of a task.
+        shots: Examples of each task to adapt on; for classification, of each class.
+        queries: Examples of each task, or of each of its classes, to judge the adapted network on.
+        validation_tasks: Tasks that a run is judged by whenever it reports metrics, the same each time.
+    """
+
+    dataset: DatasetName = "sinusoid"
+    folder: str | None = None
+    ways: PositiveInt = 5
+    shots: PositiveInt = 1
+    queries: PositiveInt = 15
+    validation_tasks: PositiveInt = 100
 
 
 def make_supervised_tasks(config: DataConfig, split: str) -> SupervisedTasks:
@@ -26,6 +55,30 @@ def make_supervised_tasks(config: DataConfig, split: str) -> SupervisedTasks:
     Raises:
         UserError: If there is no such data set, or it cannot be read.
     """
-    if config.dataset not in SUPERVISED_TASKS:
-        raise UserError(f"data.dataset: there is no {config.dataset}; there are: {', '.join(SUPERVISED_TASKS)}")
-    return SUPERVISED_TASKS[config.dataset](config, split)
+    return DATASETS.choose("data.dataset:", config.dataset)(config, split)
+
+
+def images(
+    read: Callable[[Path, str], ImageSet], layout: str, downsampling: Downsampling
+) -> Callable[[DataConfig, str], ImageTasks]:
+    """Returns what builds the tasks of a set of images, to be registered as a data set.
+
+    Args:
+        read: Maps the data set's folder, and `train` or `test`, to images.
+        layout: What the folder should hold, for messages.
+        downsampling: Of the network, see `ConvolutionalNetwork`.
+    """
+
+    def build(config: DataConfig, split: str) -> ImageTasks:
+        folder = check_folder(config.folder, config.dataset, layout)
+        tasks = ImageTasks(read(folder, split), config.ways, downsampling)
+        tasks.check_enough(config.shots, config.queries)
+        return tasks
+
+    return build
+
+
+DATASETS.register("sinusoid", lambda config, split: Sinusoid())
+DATASETS.register("omniglot", images(omniglot.read_omniglot, omniglot.LAYOUT, "stride"))
+DATASETS.register("strokes", images(omniglot.read_omniglot, omniglot.LAYOUT, "stride"))
+DATASETS.register("mini_imagenet", images(mini_imagenet.read_mini_imagenet, mini_imagenet.LAYOUT, "max_pool"))

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from pathlib import Path
 from typing import Literal
 
 import numpy as np
@@ -13,12 +11,11 @@ from torch import Tensor
 from torch.nn import functional
 
 from mamlrl.errors import UserError
-from mamlrl.experiments.experiment import DataConfig, PolicyConfig
 from mamlrl.losses.batches import LabelledBatch
+from mamlrl.networks.build import NetworkConfig
+from mamlrl.networks.categorical import Categorical
 from mamlrl.networks.convolution import ConvolutionalNetwork
-from mamlrl.networks.distributions import Categorical
-from mamlrl.supervised import mini_imagenet, omniglot
-from mamlrl.supervised.image_sets import ImageSet, check_folder
+from mamlrl.supervised.image_sets import ImageSet
 from mamlrl.supervised.tasks import Examples, SupervisedTasks
 
 Downsampling = Literal["stride", "max_pool"]
@@ -46,15 +43,15 @@ class ImageTasks(SupervisedTasks):
         self.ways = ways
         self.downsampling = downsampling
 
-    def make_network(self, config: PolicyConfig) -> ConvolutionalNetwork:
+    def make_network(self, config: NetworkConfig) -> ConvolutionalNetwork:
         """A convolutional network, whose blocks have `hidden_sizes` filters.
 
         Raises:
-            UserError: If the images are too small for so many blocks, or the policy has options of MLPs alone.
+            UserError: If the images are too small for so many blocks, or the network has options of MLPs alone.
         """
         if config.context_size or config.activation != "relu":
             raise UserError(
-                "policy: the convolutional network for images has activation relu and context_size 0 only"
+                "network: the convolutional network for images has activation relu and context_size 0 only"
             )
         filters = tuple(config.hidden_sizes)
         _, channels, height, width = self.images.images.shape
@@ -63,7 +60,7 @@ class ImageTasks(SupervisedTasks):
         )
         if not network.num_features:
             raise UserError(
-                f"policy.hidden_sizes: nothing is left of images of {height} x {width} pixels after "
+                f"network.hidden_sizes: nothing is left of images of {height} x {width} pixels after "
                 f"{len(filters)} blocks; take fewer"
             )
         return network
@@ -112,22 +109,3 @@ class ImageTasks(SupervisedTasks):
             weights=torch.full(images.shape[:2], 1 / images.shape[1]),
             targets=torch.arange(ways).repeat_interleave(per_class).expand(tasks, -1),
         )
-
-
-def _builder(
-    read: Callable[[Path, str], ImageSet], layout: str, downsampling: Downsampling
-) -> Callable[[DataConfig, str], ImageTasks]:
-    def build(config: DataConfig, split: str) -> ImageTasks:
-        folder = check_folder(config.folder, config.dataset, layout)
-        tasks = ImageTasks(read(folder, split), config.ways, downsampling)
-        tasks.check_enough(config.shots, config.queries)
-        return tasks
-
-    return build
-
-
-IMAGE_TASKS: dict[str, Callable[[DataConfig, str], ImageTasks]] = {
-    "omniglot": _builder(omniglot.read_omniglot, omniglot.LAYOUT, "stride"),
-    "strokes": _builder(omniglot.read_omniglot, omniglot.LAYOUT, "stride"),
-    "mini_imagenet": _builder(mini_imagenet.read_mini_imagenet, mini_imagenet.LAYOUT, "max_pool"),
-}

@@ -9,10 +9,9 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from mamlrl.experiments.experiment import PolicyConfig
 from mamlrl.losses.batches import LabelledBatch
-from mamlrl.networks.distributions import IsotropicGaussian
-from mamlrl.networks.mlp import make_mlp
+from mamlrl.networks.build import NetworkConfig, make_mlp
+from mamlrl.networks.gaussian import IsotropicGaussian
 from mamlrl.networks.network import Network
 from mamlrl.supervised.tasks import Examples, SupervisedTasks
 
@@ -24,7 +23,7 @@ INPUTS = (-5.0, 5.0)
 class Sinusoid(SupervisedTasks):
     """Tasks y = amplitude sin(x - phase), everything drawn uniformly; the error is measured in squares."""
 
-    def make_network(self, config: PolicyConfig) -> Network:
+    def make_network(self, config: NetworkConfig) -> Network:
         """An MLP from x to y."""
         return make_mlp(1, IsotropicGaussian(1), config)
 

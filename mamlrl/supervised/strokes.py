@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 
 from mamlrl.errors import UserError
+from mamlrl.files import os_errors_as
 from mamlrl.supervised.omniglot import PARTS
 
 SIZE = 105  # pixels, as Omniglot's images
@@ -81,7 +82,7 @@ def write_strokes(folder: Path, seed: int, alphabets: int = 20, characters: int 
     Raises:
         UserError: If the folder is not empty, or cannot be written.
     """
-    try:
+    with os_errors_as(f"cannot write to {folder}"):
         folder.mkdir(parents=True, exist_ok=True)
         if any(folder.iterdir()):
             raise UserError(f"{folder} is not empty; choose another --output")
@@ -92,8 +93,6 @@ def write_strokes(folder: Path, seed: int, alphabets: int = 20, characters: int 
             for character in range(characters):
                 path = folder / part / f"Generated_{alphabet:02}" / f"character{character + 1:02}"
                 _write_character(path, rng, alphabet * characters + character + 1, images)
-    except OSError as error:
-        raise UserError(f"cannot write to {folder}: {error.strerror or error}") from None
 
 
 def _write_character(folder: Path, rng: np.random.Generator, number: int, images: int) -> None:

@@ -9,8 +9,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from mamlrl.experiments.experiment import PolicyConfig
 from mamlrl.losses.batches import LabelledBatch
+from mamlrl.networks.build import NetworkConfig
 from mamlrl.networks.network import Network
 
 
@@ -35,7 +35,7 @@ class SupervisedTasks(ABC):
     """A distribution of few-shot learning tasks."""
 
     @abstractmethod
-    def make_network(self, config: PolicyConfig) -> Network:
+    def make_network(self, config: NetworkConfig) -> Network:
         """Builds a network for the tasks; the negative log-likelihood of its `distribution` is the loss."""
 
     @abstractmethod

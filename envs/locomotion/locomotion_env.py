@@ -1,0 +1,126 @@
+"""Task environments for simulated bodies: a body, a distribution of tasks, and many simulations at once."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any, ClassVar
+
+import numpy as np
+from gymnasium.spaces import Box
+from numpy.typing import NDArray
+
+from mamlrl.envs.arguments import check_choice, check_whole_number
+from mamlrl.envs.locomotion.body import Body
+from mamlrl.envs.locomotion.task_distribution import TaskDistribution
+from mamlrl.envs.physics.batch_simulator import BatchSimulator
+from mamlrl.envs.physics.simulator import FloatArray, Simulator
+from mamlrl.envs.pictures.rendering import ModelRenderer
+from mamlrl.envs.task_env import Frame
+from mamlrl.envs.task_vector_env import TaskVectorEnv
+
+
+class LocomotionVectorEnv(TaskVectorEnv):
+    """Simulated bodies that solve tasks of one distribution.
+
+    Actions are clipped to [-1, 1], the range of the actuators. A simulation that diverges ends its episode:
+    the observation stays the last finite one, the step earns 0, and `diverged` says so.
+
+    Args:
+        num_envs: Number of sub-environments.
+        task: Distribution of the tasks, with their rewards.
+        family: Family of papers whose body it is, a key of `bodies`.
+        horizon: Steps after which an episode is truncated.
+        ctrl_cost_weight: Weight of |a|^2 in the reward; None stands for the family's.
+        num_threads: Threads for the physics; 0 stands for one per CPU. Results do not depend on it.
+        render_mode: None or `rgb_array`.
+
+    Attributes:
+        bodies: The body as each family of papers has it; set by subclasses.
+        body: The body in use.
+        simulator: One simulation per sub-environment; its arrays may be written to between steps.
+    """
+
+    bodies: ClassVar[Mapping[str, Callable[[], Body]]]
+
+    def __init__(
+        self,
+        num_envs: int = 1,
+        *,
+        task: TaskDistribution,
+        family: str = "rllab",
+        horizon: int = 200,
+        ctrl_cost_weight: float | None = None,
+        num_threads: int = 0,
+        render_mode: str | None = None,
+    ) -> None:
+        check_choice("family", family, self.bodies)
+        check_whole_number("num_threads", num_threads, least=0)
+        body = self.bodies[family]()
+        body.set_weights(ctrl_cost_weight=ctrl_cost_weight)
+        super().__init__(
+            num_envs,
+            observation_space=Box(-np.inf, np.inf, (body.observation_size,), np.float64),
+            action_space=Box(-1.0, 1.0, (body.model.nu,), np.float64),
+            task_space=task.space,
+            horizon=horizon,
+            render_mode=render_mode,
+        )
+        self.task = task
+        self.family = family
+        self.body = body
+        self.simulator: Simulator = BatchSimulator(body.model, num_envs, body.substeps, body.fields, num_threads)
+        self.metadata = {**self.metadata, "render_fps": round(1 / self.simulator.time_step)}
+        body.look(self.simulator)
+        self._positions = body.position(self.simulator)
+        self._observations = np.zeros((num_envs, body.observation_size))
+        self._renderer: ModelRenderer | None = None
+
+    def sample_tasks(self, rng: np.random.Generator, num_tasks: int) -> FloatArray:
+        """See `TaskEnv.sample_tasks`."""
+        return self.task.sample(rng, num_tasks)
+
+    def sample_test_tasks(self, rng: np.random.Generator, num_tasks: int) -> FloatArray:
+        """See `TaskEnv.sample_test_tasks`."""
+        return self.task.sample_test(rng, num_tasks)
+
+    def _start(self, chosen: NDArray[np.bool_]) -> None:
+        states = self.body.sample_states(self.np_random, int(chosen.sum()))
+        self.task.configure(self.simulator, chosen, self.tasks[chosen])
+        self.simulator.reset(chosen, *states)
+        self.body.look(self.simulator)
+        self._positions[chosen] = self.body.position(self.simulator)[chosen]
+        self._observations[chosen] = self.body.observe(self.simulator)[chosen]
+
+    def _advance(self, actions: NDArray[Any], running: NDArray[np.bool_]) -> tuple[FloatArray, NDArray[np.bool_]]:
+        simulator, body = self.simulator, self.body
+        diverged = simulator.step(actions, running)
+        self.diverged |= diverged
+        with np.errstate(invalid="ignore", over="ignore"):  # diverged simulations, whose values are not used
+            body.look(simulator)
+            motion = body.motion(simulator, self._positions)
+            rewards = self.task.reward(motion, self.tasks) + body.reward(simulator, actions)
+            observations = body.observe(simulator)
+        stopped = diverged | ~running
+        if stopped.any():
+            observations[stopped] = self._observations[stopped]
+        self._observations, self._positions = observations, motion.position
+        return np.where(diverged, 0.0, rewards), diverged | body.ended(simulator)
+
+    def _observe(self) -> FloatArray:
+        return self._observations.copy()
+
+    def describe_task(self, task: FloatArray) -> str:
+        """See `TaskEnv.describe_task`."""
+        return self.task.describe(task)
+
+    def _draw(self, index: int) -> Frame:
+        if self._renderer is None:
+            self._renderer = ModelRenderer(self.body.model, self.frame_size, self.body.view)
+        torso = self._renderer.pose(self.simulator.positions[index])
+        return self._renderer.draw(self.task.markers(self.tasks[index], torso))
+
+    def close_extras(self, **kwargs: Any) -> None:
+        """Frees the graphics context that pictures are drawn in."""
+        if self._renderer is not None:
+            self._renderer.close()
+            self._renderer = None

@@ -1,0 +1,121 @@
+"""Many simulations of one model on MuJoCo's batch engine."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from contextlib import suppress
+from math import isfinite
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mamlrl.envs.physics.engine import Batch, SimulationError, mujoco
+from mamlrl.envs.physics.simulator import FloatArray, Simulator
+
+_SCALABLE = {  # parameter, and the model's fields that are proportional to it
+    "mass": ("body_mass", "body_inertia"),
+    "friction": ("geom_friction",),
+    "damping": ("dof_damping",),
+    "strength": ("actuator_gear",),
+}
+_UNSTABLE = [
+    int(warning)
+    for warning in (
+        mujoco.mjtWarning.mjWARN_BADQPOS,
+        mujoco.mjtWarning.mjWARN_BADQVEL,
+        mujoco.mjtWarning.mjWARN_BADQACC,
+        mujoco.mjtWarning.mjWARN_BADCTRL,
+    )
+]
+_TOLD = 1  # count of a warning that keeps MuJoCo from writing it to the terminal and to a file of its own
+
+
+class BatchSimulator(Simulator):
+    """Simulations on `mujoco.batch.Batch`, in its own threads; results do not depend on the number of threads.
+
+    Args:
+        model: The model to simulate, built with `fill_fields_on_reset` if its fields need it.
+        num_simulations: Number of simulations.
+        substeps: Steps of the model's own time step in one `step`.
+        fields: Names of the derived `MjData` fields to keep.
+        num_threads: Threads to use at most; 0 stands for one per CPU.
+    """
+
+    def __init__(
+        self,
+        model: mujoco.MjModel,
+        num_simulations: int,
+        substeps: int,
+        fields: Sequence[str] = (),
+        num_threads: int = 0,
+    ) -> None:
+        threads = min(num_threads or os.cpu_count() or 1, num_simulations)
+        self._batch: Any = Batch(model, num_simulations, threads)
+        self._model = model
+        self._substeps = substeps
+        self._batch.warning[..., 1] = _TOLD
+        self._default_state = self._batch.state[0].copy()
+        self._disabled = self._batch.expand("opt.disableflags")
+        self.positions = self._batch.bind("qpos")
+        self.velocities = self._batch.bind("qvel")
+        self._positions_and_velocities = self._batch.state[:, 1 : 1 + model.nq + model.nv]  # the time comes first
+        self._controls: FloatArray = self._batch.bind("ctrl")
+        self.fields = {name: self._batch.bind(name) for name in fields}
+        self.time_step = substeps * float(model.opt.timestep)
+
+    def reset(self, chosen: NDArray[np.bool_], positions: FloatArray, velocities: FloatArray) -> None:
+        """See `Simulator.reset`."""
+        self._batch.state[chosen] = self._default_state
+        self.positions[chosen] = positions
+        self.velocities[chosen] = velocities
+        flags = self._disabled.copy()
+        self._disabled[...] = flags & ~int(mujoco.mjtDisableBit.mjDSBL_SENSOR)
+        self._batch.forward(chosen)
+        self._disabled[...] = flags
+
+    def step(self, controls: FloatArray, running: NDArray[np.bool_]) -> NDArray[np.bool_]:
+        """See `Simulator.step`."""
+        batch = self._batch
+        with suppress(SimulationError):  # `status` tells which simulations it is about
+            self.integrate(controls, running)
+        warned = batch.warning[..., 1] != _TOLD
+        if not warned.any() and not batch.status.any() and isfinite(self._positions_and_velocities.sum()):
+            return np.zeros(len(running), dtype=np.bool_)
+        stable = np.isfinite(self._positions_and_velocities).all(axis=1)
+        unstable = ~stable | warned[:, _UNSTABLE].any(axis=1) | (batch.status != 0)
+        diverged: NDArray[np.bool_] = running & unstable
+        batch.warning[..., 1] = _TOLD
+        batch.state[diverged] = self._default_state
+        return diverged
+
+    def integrate(self, controls: FloatArray, running: NDArray[np.bool_]) -> None:
+        """See `Simulator.integrate`."""
+        self._controls[...] = controls
+        self._batch.step(running, self._substeps)
+
+    def scale(self, parameter: str, chosen: NDArray[np.bool_], factors: FloatArray) -> None:
+        """See `Simulator.scale`."""
+        for name in _SCALABLE[parameter]:
+            original: FloatArray = getattr(self._model, name)
+            ones = (1,) * (original.ndim - 1)
+            self._batch.expand(name)[chosen] = original * factors.reshape(*factors.shape, *ones)
+        if parameter == "mass":  # quantities that the constraint solver derives from it
+            self._batch.set_const(chosen)
+
+
+def fill_fields_on_reset(spec: mujoco.MjSpec, body: str) -> None:
+    """Lets `BatchSimulator.reset` compute contact forces and velocities of centres of mass.
+
+    In steps, `run_after_each_step` does so more cheaply. Here, sensors ask for them; only a reset turns those on.
+
+    Args:
+        spec: The model, changed in place.
+        body: Name of a body; any will do.
+    """
+    spec.body(body).add_site(name=body)
+    sensors, objects = mujoco.mjtSensor, mujoco.mjtObj
+    spec.add_sensor(name="force", type=sensors.mjSENS_FORCE, objtype=objects.mjOBJ_SITE, objname=body)
+    spec.add_sensor(name="velocity", type=sensors.mjSENS_SUBTREELINVEL, objtype=objects.mjOBJ_BODY, objname=body)
+    spec.option.disableflags |= mujoco.mjtDisableBit.mjDSBL_SENSOR

@@ -1,0 +1,152 @@
+"""The base of task families: the contract `TaskEnv`, implemented on arrays of all sub-environments."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from typing import Any
+
+import gymnasium
+import numpy as np
+from gymnasium.spaces import Box
+from gymnasium.vector import AutoresetMode, VectorEnv
+from gymnasium.vector.utils import batch_space
+from numpy.typing import NDArray
+
+from mamlrl.envs.arguments import check_array, check_choice, check_whole_number
+from mamlrl.envs.task_env import Frame, TaskEnv
+
+
+class TaskVectorEnv(TaskEnv):
+    """A task family; see `TaskEnv` for what it promises.
+
+    A family sets the spaces, and implements `sample_tasks`, `_start`, `_advance`, `_observe` and `_draw` on arrays
+    of all sub-environments.
+
+    Args:
+        num_envs: Number of sub-environments.
+        observation_space: Space of one sub-environment's observations.
+        action_space: Space of one sub-environment's actions.
+        task_space: Space of one task's parameters.
+        horizon: Steps after which an episode is truncated.
+        render_mode: None or `rgb_array`.
+
+    Raises:
+        ValueError: If an argument is unusable; the message names it.
+    """
+
+    metadata: dict[str, Any] = {  # noqa: RUF012 (Gymnasium's own signature)
+        "autoreset_mode": AutoresetMode.DISABLED,
+        "render_modes": ["rgb_array"],
+        "render_fps": 10,
+    }
+    frame_size: int = 240
+
+    def __init__(
+        self,
+        num_envs: int,
+        observation_space: gymnasium.Space[Any],
+        action_space: gymnasium.Space[Any],
+        task_space: Box,
+        horizon: int,
+        render_mode: str | None = None,
+    ) -> None:
+        check_whole_number("num_envs", num_envs, least=1)
+        check_whole_number("horizon", horizon, least=1)
+        if render_mode is not None:
+            check_choice("render_mode", render_mode, self.metadata["render_modes"])
+        self.num_envs = num_envs
+        self.horizon = horizon
+        self.render_mode = render_mode
+        self.single_observation_space = observation_space
+        self.single_action_space = action_space
+        self.observation_space = batch_space(observation_space, num_envs)
+        self.action_space = batch_space(action_space, num_envs)
+        self.task_space = task_space
+        self.tasks = np.zeros((num_envs, *task_space.shape))
+        self._tasks_are_set = False
+        self._was_reset = False
+        self._elapsed = np.zeros(num_envs, dtype=np.int64)
+        self._terminated = np.zeros(num_envs, dtype=np.bool_)
+        self.diverged = np.zeros(num_envs, dtype=np.bool_)
+
+    @abstractmethod
+    def _start(self, chosen: NDArray[np.bool_]) -> None:
+        """Puts the chosen sub-environments, a (num_envs,) mask, into initial states."""
+
+    @abstractmethod
+    def _advance(
+        self, actions: NDArray[Any], running: NDArray[np.bool_]
+    ) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
+        """Steps the running sub-environments; the values returned for the others are ignored.
+
+        Args:
+            actions: Batch of actions within the action space, shape (num_envs, *single_action_space.shape).
+            running: Which episodes have not ended, shape (num_envs,).
+
+        Returns:
+            Rewards and whether the task's own end was reached, each of shape (num_envs,).
+        """
+
+    @abstractmethod
+    def _observe(self) -> NDArray[Any]:
+        """Returns the current observations in fresh memory."""
+
+    @abstractmethod
+    def _draw(self, index: int) -> Frame:
+        """Returns an image of sub-environment `index`, shape (height, width, 3)."""
+
+    def set_tasks(self, tasks: NDArray[np.float64]) -> None:
+        """See `TaskEnv.set_tasks`."""
+        tasks, expected = check_array("tasks", tasks), self.task_space.shape
+        if tasks.shape[1:] != expected or tasks.ndim != 1 + len(expected) or len(tasks) == 0:
+            sizes = ", ".join(map(str, ("number of tasks", *expected)))
+            raise ValueError(f"tasks must have shape ({sizes}), got {tasks.shape}")
+        if self.num_envs % len(tasks):
+            raise ValueError(f"{len(tasks)} tasks do not divide {self.num_envs} sub-environments equally")
+        for index, task in enumerate(tasks):
+            if not self.task_space.contains(task.astype(self.task_space.dtype)):
+                raise ValueError(f"task {index}, {task.tolist()}, lies outside {self.task_space}")
+        self.tasks = np.repeat(tasks, self.num_envs // len(tasks), axis=0)
+        self._tasks_are_set = True
+
+    def reset(
+        self, *, seed: int | None = None, options: dict[str, Any] | None = None
+    ) -> tuple[NDArray[Any], dict[str, Any]]:
+        """See `TaskEnv.reset`."""
+        VectorEnv.reset(self, seed=seed)  # sets `np_random`
+        chosen = np.ones(self.num_envs, dtype=np.bool_)
+        if self._was_reset and options is not None and "reset_mask" in options:
+            chosen = np.asarray(options["reset_mask"], dtype=np.bool_)
+        if not self._tasks_are_set:
+            self.tasks[chosen] = self.sample_tasks(self.np_random, self.num_envs)[chosen]
+        self._was_reset = True
+        self._elapsed[chosen] = 0
+        self._terminated[chosen] = False
+        self.diverged[chosen] = False
+        self._start(chosen)
+        return self._observe(), {}
+
+    def step(
+        self, actions: NDArray[Any]
+    ) -> tuple[NDArray[Any], NDArray[np.float64], NDArray[np.bool_], NDArray[np.bool_], dict[str, Any]]:
+        """See `TaskEnv.step`."""
+        if not self._was_reset:
+            raise gymnasium.error.ResetNeeded("call reset() before step()")
+        actions = np.asarray(actions)
+        if actions.shape != self.action_space.shape:
+            raise ValueError(f"actions must have shape {self.action_space.shape}, got {actions.shape}")
+        if isinstance(self.single_action_space, Box):
+            actions = np.clip(actions, self.single_action_space.low, self.single_action_space.high)
+        running = ~self._terminated & (self._elapsed < self.horizon)
+        rewards, terminated = self._advance(actions, running)
+        self._elapsed += running
+        self._terminated |= running & terminated
+        truncated = self._elapsed >= self.horizon
+        info = {"diverged": self.diverged.copy()}
+        return self._observe(), np.where(running, rewards, 0.0), self._terminated.copy(), truncated, info
+
+    def render(self) -> tuple[Frame, ...] | None:
+        """See `TaskEnv.render`."""
+        if self.render_mode is None:
+            return None
+        return tuple(self._draw(index) for index in range(self.num_envs))

@@ -1,0 +1,87 @@
+"""Times the phases of a policy's meta-iteration against their floors."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from statistics import median
+from time import perf_counter
+
+import numpy as np
+import torch
+
+from mamlrl.benchmarks.bare_physics import BarePhysics
+from mamlrl.experiments.policy import PolicyExperiment
+from mamlrl.learners.policy import MetaLearner
+from mamlrl.metric_names import SECONDS
+from mamlrl.timing import PhaseTimer, seconds_of
+
+INNER_PHASES = tuple(f"{SECONDS}{phase}" for phase in ("sampling", "advantages", "adaptation"))
+
+
+def benchmark_policy(config: PolicyExperiment, repeats: int) -> None:
+    """Prints the times of a meta-iteration's phases, of sampling and of curvature products, against their floors.
+
+    Args:
+        config: The experiment.
+        repeats: Times are medians of so many.
+    """
+    learner = MetaLearner(config)
+    print(
+        f"{config.env.id}: {config.meta_batch_size} tasks x {config.sampling.episodes_per_task} episodes x "
+        f"{learner.sampler.horizon} steps, {config.adaptation.steps} inner steps, {learner.policy.num_parameters} "
+        f"parameters, {config.device}, {torch.get_num_threads()} threads; medians of {repeats}"
+    )
+    outer_step = _print_phases(learner, repeats)
+    _print_sampling(learner, repeats)
+    _print_products(learner, repeats, outer_step)
+
+
+def _print_phases(learner: MetaLearner, repeats: int) -> float:
+    """Whole meta-iterations, after one to warm up; returns the seconds of the outer step."""
+    learner.iterate()
+    rows = [learner.iterate() for _ in range(repeats)]
+    phases = [name for name in rows[0] if name.startswith(SECONDS)]
+    for name in phases:
+        print(f"{name.removeprefix('seconds/'):<34}{median(row[name] for row in rows):9.3f} s")
+    print(f"{'meta-iteration':<34}{median(sum(row[name] for name in phases) for row in rows):9.3f} s")
+    return median(sum(row[name] for name in phases if name not in INNER_PHASES) for row in rows)
+
+
+def _print_sampling(learner: MetaLearner, repeats: int) -> None:
+    """Sampling by adapted policies against the bare physics of the same episodes, where there is any."""
+    config, sampler = learner.config, learner.sampler
+    params = learner.collect(PhaseTimer(learner.device)).adaptation.phi
+    physics = None
+    if hasattr(sampler.groups[0].env, "simulator") and config.sampling.unit == "episodes":
+        physics = BarePhysics(config, sampler)
+    sampled, stepped = [], []
+    for seed in range(repeats):
+        start = perf_counter()
+        rollouts = sampler.sample(params, replace(learner.randomness, rng=np.random.default_rng(seed)))
+        sampled.append(rollouts.transitions / (perf_counter() - start))
+        if physics is not None:
+            stepped.append(rollouts.transitions / physics.seconds(rollouts, np.random.default_rng(seed)))
+    print(f"{'sampling, environment steps':<34}{median(sampled):9.0f} / s")
+    if stepped:
+        print(f"{'bare physics, environment steps':<34}{median(stepped):9.0f} / s")
+        ratio = median(s / p for s, p in zip(sampled, stepped, strict=True))
+        print(f"{'sampling / bare physics':<34}{ratio:9.2f}")
+
+
+def _print_products(learner: MetaLearner, repeats: int, outer_step: float) -> None:
+    """Curvature products and the whole outer step, in plain forward passes over the same states."""
+    adapted = learner.collect(PhaseTimer(learner.device))
+    objective = learner.objective(adapted)
+    batch, params = adapted.processed[-1].batch, adapted.adaptation.phi
+    curvature = objective.curvature(learner.config.trust_region.curvature_fraction)
+    vector = torch.ones_like(learner.params)
+    forward, product = [], []
+    for _ in range(2 + 4 * repeats):
+        forward.append(seconds_of(lambda: learner.policy(params, batch.observations), learner.device))
+        product.append(seconds_of(lambda: curvature(vector), learner.device))
+    forward, product = forward[2:], product[2:]
+    print(f"{'forward pass of the policy':<34}{1e3 * median(forward):9.1f} ms")
+    print(f"{'curvature product':<34}{1e3 * median(product):9.1f} ms")
+    ratio = median(p / f for p, f in zip(product, forward, strict=True))
+    print(f"{'curvature product / forward pass':<34}{ratio:9.2f}")
+    print(f"{'outer step / forward pass':<34}{outer_step / median(forward):9.1f}")

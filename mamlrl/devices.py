@@ -1,0 +1,27 @@
+"""Devices that networks run on."""
+
+from __future__ import annotations
+
+import torch
+
+from mamlrl.errors import UserError
+
+DEVICE_TYPES = ("cpu", "cuda")
+
+
+def make_device(name: str) -> torch.device:
+    """Returns a device that exists.
+
+    Raises:
+        UserError: If there is no such device, or it lacks what is needed (double precision).
+    """
+    try:
+        device = torch.device(name)
+        torch.zeros(1, device=device)
+        exists = device.type in DEVICE_TYPES
+    except (RuntimeError, AssertionError, NotImplementedError):
+        exists = False
+    if not exists:
+        found = ["cpu", *(f"cuda:{index}" for index in range(torch.cuda.device_count()))]
+        raise UserError(f"device: there is no {name} here; there are: {', '.join(found)}")
+    return device

@@ -1,0 +1,134 @@
+"""The command line of a program: options of its own, and those of an experiment of any kind."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
+from jsonargparse import ArgumentParser, Namespace
+
+from mamlrl.errors import UserError
+from mamlrl.experiments.build import DEFAULT_KIND
+from mamlrl.experiments.experiment import Experiment
+from mamlrl.experiments.files import stated_kind
+from mamlrl.experiments.parser import build_experiment, experiment_parser, parse
+from mamlrl.experiments.plain import plain_experiment
+
+
+class CommandLine:
+    """Separates a program's own options from those of the experiment, whose kind may be known only later.
+
+    Args:
+        prog: The program, such as `mamlrl train`.
+        description: What it does.
+    """
+
+    def __init__(self, prog: str, description: str) -> None:
+        self._about: dict[str, Any] = {"prog": prog, "description": description}
+        self._own = ArgumentParser(exit_on_error=False, allow_abbrev=False, add_help=False, **self._about)
+        self._additions: list[Callable[[ArgumentParser], Any]] = []
+        self._settings: list[str] = []
+
+    def add_argument(self, *names: str, **kwargs: Any) -> None:
+        """Adds an option, or a positional argument, of the program; see `argparse`."""
+        self._add(lambda parser: parser.add_argument(*names, **kwargs))
+
+    def add_class_arguments(self, section: type, **kwargs: Any) -> None:
+        """Adds an option of the program for every field of a dataclass; see `jsonargparse`."""
+        self._add(lambda parser: parser.add_class_arguments(section, **kwargs))
+
+    def _add(self, addition: Callable[[ArgumentParser], Any]) -> None:
+        addition(self._own)
+        self._additions.append(addition)
+
+    def parse(self, arguments: Sequence[str]) -> Namespace:
+        """Returns the program's own options, and keeps those of the experiment.
+
+        Raises:
+            UserError: If they cannot be used, in one line that names the option.
+        """
+        if {"-h", "--help"} & set(arguments):
+            self._print_help(arguments)
+        own, self._settings = self._split(arguments)
+        return parse(self._own, own)
+
+    def experiment(self, saved: Experiment | None = None) -> Experiment:
+        """Returns the experiment of the command line that was parsed.
+
+        Args:
+            saved: What gives the settings that the command line does not; the defaults of its kind otherwise.
+
+        Raises:
+            UserError: If a setting cannot be used.
+        """
+        parser = experiment_parser(_kind(self._settings, saved.kind if saved else None))
+        if saved is not None:
+            parser.set_defaults(plain_experiment(saved))
+        return build_experiment(parser, parse(parser, self._settings, self._own_keys()))
+
+    def _split(self, arguments: Sequence[str]) -> tuple[list[str], list[str]]:
+        """Own arguments, and the experiment's: options that are not the program's, each with one value."""
+        own, settings, rest = [], [], list(arguments)
+        names = {name for action in self._own._actions for name in action.option_strings}
+        while rest:
+            argument = rest.pop(0)
+            if not argument.startswith("--") or argument.partition("=")[0] in names:
+                own.append(argument)
+                continue
+            settings.append(argument)
+            if "=" not in argument and rest and not rest[0].startswith("--"):
+                settings.append(rest.pop(0))
+        return own, settings
+
+    def _own_keys(self) -> list[str]:
+        return [action.dest for action in self._own._actions]
+
+    def _print_help(self, arguments: Sequence[str]) -> None:
+        """Prints the options of the program and the experiment, and exits."""
+        parser = experiment_parser(_kind(arguments, None), **self._about)
+        for addition in self._additions:
+            addition(parser)
+        parser.print_help()
+        raise SystemExit(0)
+
+
+def load_config(source: str, overrides: Sequence[str] = ()) -> Experiment:
+    """Reads a config and applies overrides.
+
+    Args:
+        source: Name of a shipped config, or path of a YAML file.
+        overrides: Command-line options such as `["--trust_region.max_kl", "0.02"]`, or `["--config=promp"]` to lay
+            another config over it.
+
+    Raises:
+        UserError: If the config does not exist or a value in it cannot be used.
+    """
+    arguments = ["--config", source, *overrides]
+    parser = experiment_parser(_kind(arguments, None))
+    return build_experiment(parser, parse(parser, arguments))
+
+
+def _kind(arguments: Sequence[str], saved: str | None) -> str:
+    """The kind of experiment that options, and the configs they name, are of.
+
+    Raises:
+        UserError: If they state different ones.
+    """
+    stated = {} if saved is None else {"the checkpoint": saved}
+    for option, value in _options(arguments):
+        kind = value if option == "--kind" else stated_kind(value) if option == "--config" else None
+        if kind is not None:
+            stated[f"config {value}" if option == "--config" else "--kind"] = kind
+    if len(set(stated.values())) > 1:
+        said = ", ".join(f"{source} is of kind {kind}" for source, kind in stated.items())
+        raise UserError(f"kind: {said}; take one kind of experiment")
+    return next(iter(stated.values()), DEFAULT_KIND)
+
+
+def _options(arguments: Sequence[str]) -> Iterator[tuple[str, str]]:
+    """Options with their values, `--a=b` or `--a b`."""
+    for index, argument in enumerate(arguments):
+        name, equals, value = argument.partition("=")
+        following = arguments[index + 1] if index + 1 < len(arguments) else ""
+        if name.startswith("--"):
+            yield name, value if equals else following

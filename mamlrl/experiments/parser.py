@@ -1,0 +1,134 @@
+"""Parsers of command lines and configs, with an option for every setting of a kind of experiment."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import fields, is_dataclass
+from typing import Any, get_args, get_type_hints
+
+from jsonargparse import ActionConfigFile, ArgumentError, ArgumentParser, Namespace
+
+from mamlrl.errors import UserError
+from mamlrl.experiments.build import KINDS
+from mamlrl.experiments.experiment import Experiment
+from mamlrl.experiments.files import check_keys, config_path
+from mamlrl.experiments.messages import explain
+
+
+class ConfigByNameOrPath(ActionConfigFile):
+    """Reads a YAML config, a shipped one by its name."""
+
+    def __call__(self, parser: Any, cfg: Any, values: Any, option_string: str | None = None) -> None:
+        """Applies the config, as `ActionConfigFile` does, after it alone was checked, for errors to name it."""
+        try:
+            path, alone = config_path(values), Namespace()
+            check_keys(path)
+            super().__call__(parser, alone, path, option_string)  # type: ignore[no-untyped-call]
+            parser.validate(alone, skip_required=True)
+            super().__call__(parser, cfg, path, option_string)  # type: ignore[no-untyped-call]
+        except (ArgumentError, KeyError, TypeError, ValueError) as error:
+            raise ValueError(f"config {values}: {error}") from error
+
+
+def experiment_parser(kind: str, **kwargs: Any) -> ArgumentParser:
+    """Returns a parser with `--config` and an option for every setting of a kind of experiment.
+
+    Args:
+        kind: A name in `KINDS`.
+        **kwargs: For the parser.
+
+    Raises:
+        UserError: If there is no such kind.
+    """
+    parser = ArgumentParser(exit_on_error=False, allow_abbrev=False, **kwargs)
+    parser.add_argument(
+        "--config",
+        action=ConfigByNameOrPath,
+        help="Name of a shipped config, or a YAML file; given again, it is laid over the one before.",
+    )
+    experiment = KINDS.choose("kind:", kind)
+    parser.add_class_arguments(experiment)
+    _show_choices(parser, experiment, "")
+    return parser
+
+
+def _show_choices(parser: ArgumentParser, section: Any, prefix: str) -> None:
+    """Adds to the help of settings that name an implementation which ones there are."""
+    actions = {action.dest: action for action in parser._actions}
+    for name, hint in get_type_hints(section).items():
+        if is_dataclass(hint):
+            _show_choices(parser, hint, f"{prefix}{name}.")
+        for registry in (each.registry for each in (hint, *get_args(hint)) if hasattr(each, "registry")):
+            action = actions[f"{prefix}{name}"]
+            action.help = f"{action.help} One of: {', '.join(registry)}."
+
+
+def parse(parser: ArgumentParser, arguments: Sequence[str], keys: Sequence[str] = ()) -> Namespace:
+    """Parses command-line arguments.
+
+    Args:
+        parser: Any parser.
+        arguments: The command line, or a part of it.
+        keys: Further keys to suggest where one is unknown.
+
+    Raises:
+        UserError: If they cannot be used, in one line that names the key.
+    """
+    try:
+        return parser.parse_args(list(arguments))
+    except (ArgumentError, ValueError) as error:
+        raise UserError(_explain(error, parser, keys)) from error
+
+
+def build_experiment(parser: ArgumentParser, namespace: Namespace) -> Experiment:
+    """Returns the experiment that a namespace from a parser of `experiment_parser` holds.
+
+    Raises:
+        UserError: If a setting is null that may not be.
+    """
+    experiment = KINDS.choose("kind:", namespace.kind)
+    _refuse_null(experiment, namespace, "")
+    built = parser.instantiate(namespace)
+    return experiment(**{item.name: built[item.name] for item in fields(experiment)})
+
+
+def parse_object(kind: str, values: dict[str, Any]) -> Experiment:
+    """Returns the experiment that nested dicts hold.
+
+    Raises:
+        UserError: If a value cannot be used.
+    """
+    parser = experiment_parser(kind)
+    try:
+        return build_experiment(parser, parser.parse_object(values))
+    except (ArgumentError, ValueError, TypeError, AttributeError) as error:
+        raise UserError(_explain(error, parser)) from error
+
+
+def setting_names(kind: str) -> list[str]:
+    """Returns every key of a kind of experiment, dotted, sections included."""
+    return _keys(experiment_parser(kind))
+
+
+def _refuse_null(section: Any, values: Namespace, prefix: str) -> None:
+    """Raises a UserError for a key that is null and may not be, which the parser lets pass."""
+    for name, hint in get_type_hints(section).items():
+        value = values[name]
+        if is_dataclass(hint):
+            if not isinstance(value, Namespace):
+                raise UserError(f"{prefix}{name} must have keys of its own, not be {value!r}")
+            _refuse_null(hint, value, f"{prefix}{name}.")
+        elif value is None and type(None) not in get_args(hint):
+            raise UserError(f"{prefix}{name} must have a value, not null")
+
+
+def _explain(error: Exception, parser: ArgumentParser, keys: Sequence[str] = ()) -> str:
+    kind = parser.get_defaults().get("kind")
+    others = {other: setting_names(other) for other in KINDS if kind is not None and other != kind}
+    return explain(str(error), [*_keys(parser), *keys], others)
+
+
+def _keys(parser: ArgumentParser) -> list[str]:
+    """Every key that the parser knows, groups included."""
+    keys = set(parser.get_defaults().keys(branches=True))
+    return sorted(key for key in keys if not key.startswith("env.kwargs."))

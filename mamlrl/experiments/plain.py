@@ -1,0 +1,27 @@
+"""Experiments as plain values, as checkpoints and run folders hold them, and back."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict
+from typing import Any
+
+from mamlrl.experiments.experiment import Experiment
+from mamlrl.experiments.old_formats import with_kind
+from mamlrl.experiments.parser import parse_object
+
+
+def plain_experiment(experiment: Experiment) -> dict[str, Any]:
+    """Returns an experiment as nested dicts of plain numbers, strings and lists."""
+    plain: dict[str, Any] = json.loads(json.dumps(asdict(experiment)))  # drops the restricted types
+    return plain
+
+
+def restore_experiment(values: dict[str, Any]) -> Experiment:
+    """Rebuilds an experiment from what `plain_experiment` returned, now or in an earlier version.
+
+    Raises:
+        UserError: If a value cannot be used.
+    """
+    values = with_kind(values)
+    return parse_object(values["kind"], values)

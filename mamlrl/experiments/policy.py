@@ -1,0 +1,58 @@
+"""Experiments of meta-reinforcement learning."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from mamlrl.adaptation.build import PolicyAdaptationConfig
+from mamlrl.experiments.experiment import EvaluationConfig, GradientExperiment
+from mamlrl.networks.build import PolicyConfig
+from mamlrl.outer.adam import AdamConfig
+from mamlrl.outer.build import OuterOptimizerName
+from mamlrl.outer.promp import PrompConfig
+from mamlrl.outer.trust_region import TrustRegionConfig
+from mamlrl.sampling.advantages import AdvantageConfig
+from mamlrl.sampling.build import EnvConfig
+from mamlrl.sampling.settings import SamplingConfig
+from mamlrl.settings.numbers import PositiveInt
+
+
+@dataclass(frozen=True)
+class PolicyEvaluationConfig(EvaluationConfig):
+    """Adaptation of policies to held-out tasks.
+
+    Attributes:
+        episodes_per_task: Fresh episodes of each task before every adaptation step, and after the last.
+    """
+
+    episodes_per_task: PositiveInt = 20
+
+
+@dataclass(frozen=True)
+class PolicyExperiment(GradientExperiment):
+    """An experiment of meta-reinforcement learning.
+
+    Attributes:
+        env: Which task family.
+        policy: The policy network.
+        sampling: How episodes are collected.
+        advantages: Value baseline and advantages.
+        adaptation: The inner loop.
+        outer_optimizer: What improves the meta-parameters.
+        trust_region: Settings of `trust_region`.
+        adam: Settings of `adam`.
+        promp: Settings of `promp`.
+        evaluation: Adaptation to held-out tasks.
+    """
+
+    kind: str = "policy"
+    env: EnvConfig = field(default_factory=EnvConfig)
+    policy: PolicyConfig = field(default_factory=PolicyConfig)
+    sampling: SamplingConfig = field(default_factory=SamplingConfig)
+    advantages: AdvantageConfig = field(default_factory=AdvantageConfig)
+    adaptation: PolicyAdaptationConfig = field(default_factory=PolicyAdaptationConfig)
+    outer_optimizer: OuterOptimizerName = "trust_region"
+    trust_region: TrustRegionConfig = field(default_factory=TrustRegionConfig)
+    adam: AdamConfig = field(default_factory=AdamConfig)
+    promp: PrompConfig = field(default_factory=PrompConfig)
+    evaluation: PolicyEvaluationConfig = field(default_factory=PolicyEvaluationConfig)

@@ -1,0 +1,43 @@
+"""Adaptation curves: what an evaluation reports against adaptation steps."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
+
+from mamlrl.figures.style import mean_band, metric_label
+
+
+def adaptation_curves(groups: Mapping[str, Sequence[Mapping[str, Any]]]) -> Figure:
+    """Draws the return, or what is reported instead, on held-out tasks against adaptation steps.
+
+    Args:
+        groups: Evaluations that differ only in their checkpoint, as `mamlrl evaluate --json` records them,
+            by label.
+
+    Returns:
+        A figure with one line per group: the mean over checkpoints with its 95% interval, or over tasks where
+        there is one checkpoint.
+    """
+    figure = Figure(figsize=(6.4, 4), layout="constrained")
+    panel = figure.subplots()
+    for label, records in groups.items():
+        means = np.array([[row["mean"] for row in record["steps"]] for record in records])
+        if len(records) > 1:
+            low, high = mean_band(means)
+        else:
+            widths = np.array([row["interval_95"] or 0.0 for row in records[0]["steps"]])
+            low, high = means[0] - widths, means[0] + widths
+        mean = means.mean(axis=0)
+        panel.errorbar(range(len(mean)), mean, [mean - low, high - mean], marker="o", capsize=3, label=label)
+    metric = next(iter(groups.values()))[0].get("metric", "return")
+    panel.set_xlabel("adaptation steps")
+    panel.set_ylabel(f"{metric_label(metric)} on held-out tasks")
+    panel.xaxis.set_major_locator(MaxNLocator(integer=True))
+    panel.grid(alpha=0.3)
+    panel.legend()
+    return figure

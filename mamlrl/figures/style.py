@@ -1,0 +1,57 @@
+"""What figures have in common: labels, colours, panels, legends, intervals."""
+
+from __future__ import annotations
+
+import numpy as np
+from matplotlib import colormaps
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from numpy.typing import NDArray
+
+from mamlrl.evaluation.evaluation import mean_interval
+
+METRIC_LABELS = {"return": "mean return", "mse": "mean squared error"}
+
+
+def metric_label(metric: str) -> str:
+    """Returns what to call a metric that is averaged over tasks or runs."""
+    return METRIC_LABELS.get(metric, metric)
+
+
+def steps_label(steps: int) -> str:
+    """Says how many gradient steps a policy was adapted by."""
+    return "before adaptation" if steps == 0 else f"after {steps} step{'s' if steps > 1 else ''}"
+
+
+def step_colors(count: int) -> list[tuple[float, float, float, float]]:
+    """Returns a colour for each number of inner steps, from grey (none) along a sequential map."""
+    sequence = colormaps["viridis"](np.linspace(0.1, 0.85, max(count - 1, 1)))
+    return [(0.6, 0.6, 0.6, 1.0), *map(tuple, sequence)][:count]
+
+
+def task_panels(count: int) -> tuple[Figure, NDArray[np.object_]]:
+    """Returns a figure and its panels, at least `count` of them, four to a row."""
+    columns = min(4, count)
+    rows = -(-count // columns)
+    figure = Figure(figsize=(3.2 * columns, 3.2 * rows + 0.5), layout="constrained")
+    return figure, figure.subplots(rows, columns, squeeze=False, sharex=True, sharey=True).ravel()
+
+
+def add_legend(figure: Figure, panel: Axes) -> None:
+    """Adds a legend above all panels, with each label of one of them once."""
+    handles, labels = panel.get_legend_handles_labels()
+    unique = dict(zip(labels, handles, strict=True))
+    figure.legend(unique.values(), unique.keys(), loc="outside upper center", ncols=len(unique))
+
+
+def mean_band(values: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Returns the ends of the 95% Student-t interval of the mean over runs.
+
+    Args:
+        values: Shape (run, point).
+
+    Returns:
+        Low and high ends, each of shape (point,).
+    """
+    means, half_widths = np.transpose([mean_interval(column) for column in values.T])
+    return means - half_widths, means + half_widths

@@ -1,0 +1,69 @@
+"""Learners with an inner loop that is differentiated and an outer step."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from mamlrl.adaptation.estimator import Estimator
+from mamlrl.experiments.experiment import GradientExperiment
+from mamlrl.learners.learner import Learner
+from mamlrl.losses.task_losses import TaskLosses
+from mamlrl.networks.network import Network
+from mamlrl.outer.optimizer import OuterOptimizer
+from mamlrl.randomness import Randomness
+
+
+class GradientMetaLearner(Learner):
+    """Meta-trains a network by gradients through, or around, its adaptation.
+
+    Args:
+        config: The experiment.
+        device: Where it runs.
+        randomness: Of everything random in it.
+        network: Whose initial parameters are learned.
+        estimator: The rule of the inner loop.
+
+    Attributes:
+        estimator: The rule of the inner loop.
+        optimizer: What improves the meta-parameters; set by subclasses.
+        params: Meta-parameters theta, shape (P + R,): the network's, and those of the inner loop's rule.
+    """
+
+    config: GradientExperiment
+    optimizer: OuterOptimizer
+
+    def __init__(
+        self,
+        config: GradientExperiment,
+        device: torch.device,
+        randomness: Randomness,
+        network: Network,
+        estimator: Estimator,
+    ) -> None:
+        super().__init__(config, device, randomness)
+        self.estimator = estimator
+        self.params = estimator.init(network.init(randomness.generator))
+
+    @abstractmethod
+    def sample_losses(self) -> tuple[TaskLosses, TaskLosses]:
+        """Draws the tasks of a meta-batch and fixes data of them, to compare meta-gradients on.
+
+        Returns:
+            The losses to adapt with, and those to judge the adapted networks by.
+        """
+
+    def check_fits(self, params: Tensor) -> None:
+        """See `Learner.check_fits`."""
+        self.estimator.check_fits(params)
+
+    def state_dict(self) -> dict[str, Any]:
+        """See `Learner.state_dict`."""
+        return {**super().state_dict(), "optimizer": self.optimizer.state_dict()}
+
+    def _restore(self, state: dict[str, Any]) -> None:
+        super()._restore(state)
+        self.optimizer.load_state_dict({name: x.to(self.device) for name, x in state["optimizer"].items()})

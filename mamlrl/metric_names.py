@@ -1,0 +1,40 @@
+"""The names of metrics: where they are made, and where they are read from a run's CSV."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+Metrics = dict[str, float]
+
+ITERATION = "iteration"
+ENV_STEPS = "env_steps"
+SECONDS = "seconds/"
+_AFTER_STEP = "/step_"
+
+
+def after_step(metric: str, step: int) -> str:
+    """Returns the name of a metric's mean over tasks after so many inner steps, such as `return/step_1`."""
+    return f"{metric}{_AFTER_STEP}{step}"
+
+
+def headline(names: Iterable[str]) -> str:
+    """Returns the metric to show first, such as `return`: that of the first name after 0 steps.
+
+    Raises:
+        ValueError: If there is none.
+    """
+    first = next((name for name in names if name.endswith(after_step("", 0))), None)
+    if first is None:
+        raise ValueError(f"there is no metric named METRIC{after_step('', 0)}")
+    return first.removesuffix(after_step("", 0))
+
+
+def steps_of(metric: str, names: Iterable[str]) -> dict[int, str]:
+    """Returns the names of a metric's means by the number of inner steps they are after, in the order given."""
+    prefix = f"{metric}{_AFTER_STEP}"
+    return {int(name.removeprefix(prefix)): name for name in names if name.startswith(prefix)}
+
+
+def seconds(phases: Mapping[str, float]) -> Metrics:
+    """Returns the metrics of how many seconds each phase took."""
+    return {f"{SECONDS}{phase}": duration for phase, duration in phases.items()}

@@ -1,0 +1,114 @@
+"""Policies and other networks by name, from settings."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import gymnasium
+from gymnasium.spaces import Box, Discrete
+
+from mamlrl.errors import UserError
+from mamlrl.networks.categorical import Categorical
+from mamlrl.networks.context import ContextPolicy
+from mamlrl.networks.distribution import Distribution
+from mamlrl.networks.gaussian import DiagonalGaussian
+from mamlrl.networks.mlp import MlpPolicy
+from mamlrl.networks.mlp_layout import Activation
+from mamlrl.networks.network import Network
+from mamlrl.settings.choices import Registry
+from mamlrl.settings.numbers import NonNegativeInt, PositiveFinite, PositiveInt
+
+# (number of observation features, distribution of the actions, settings) -> policy
+ARCHITECTURES: Registry[Callable[[int, Distribution, PolicyConfig], Network]] = Registry("architecture")
+
+if TYPE_CHECKING:
+    ArchitectureName = str
+else:
+    ArchitectureName = ARCHITECTURES.name_type("ArchitectureName")
+
+
+@dataclass(frozen=True)
+class NetworkConfig:
+    """The network.
+
+    Attributes:
+        hidden_sizes: Units of each hidden layer; for images, filters of each block of convolutions.
+        activation: Nonlinearity between layers.
+        context_size: Length of a vector of free parameters that is appended to the observation, 0 for none.
+    """
+
+    hidden_sizes: tuple[PositiveInt, ...] = (100, 100)
+    activation: Activation = "relu"
+    context_size: NonNegativeInt = 0
+
+
+@dataclass(frozen=True)
+class PolicyConfig(NetworkConfig):
+    """The policy network.
+
+    Attributes:
+        architecture: Which network.
+        initial_std: Initial standard deviation of Gaussian actions, in units of the policy's output.
+        min_std: Floor under the standard deviation of Gaussian actions.
+    """
+
+    architecture: ArchitectureName = "mlp"
+    initial_std: PositiveFinite = 1.0
+    min_std: PositiveFinite = 1e-6
+
+
+def _mlp_policy(observation_size: int, distribution: Distribution, config: PolicyConfig) -> Network:
+    return make_mlp(observation_size, distribution, config, initial_std=config.initial_std, min_std=config.min_std)
+
+
+ARCHITECTURES.register("mlp", _mlp_policy)
+
+
+def make_policy(
+    observation_space: gymnasium.Space[Any], action_space: gymnasium.Space[Any], config: PolicyConfig
+) -> Network:
+    """Builds the policy that a config names, to fit an environment's spaces.
+
+    Args:
+        observation_space: Of one sub-environment; a Box with one axis.
+        action_space: Of one sub-environment; a Box with one axis (Gaussian) or Discrete (categorical).
+        config: Architecture, size and initialisation.
+
+    Raises:
+        UserError: If the policy cannot serve the spaces.
+    """
+    if (
+        not isinstance(observation_space, Box)
+        or len(observation_space.shape) != 1
+        or not observation_space.shape[0]
+    ):
+        raise UserError(
+            f"the policy needs observations that are vectors (a Box with one axis), not {observation_space}; "
+            "give the environment an observation space that is flat (gymnasium.spaces.flatten_space)"
+        )
+    distribution: Distribution
+    if isinstance(action_space, Box) and len(action_space.shape) == 1:
+        distribution = DiagonalGaussian(action_space.shape[0])
+    elif isinstance(action_space, Discrete) and action_space.start == 0:
+        distribution = Categorical(int(action_space.n))
+    else:
+        raise UserError(
+            f"the policy needs a Box action space with one axis or Discrete from 0, not {action_space}"
+        )
+    build = ARCHITECTURES.choose("policy.architecture:", config.architecture)
+    return build(observation_space.shape[0], distribution, config)
+
+
+def make_mlp(observation_size: int, distribution: Distribution, config: NetworkConfig, **std: float) -> Network:
+    """Builds the MLP that a config asks for, with its context, if any.
+
+    Args:
+        observation_size: Number of observation features.
+        distribution: What its outputs parametrise.
+        config: Its size.
+        **std: `initial_std` and `min_std`, see `MlpLayout`.
+    """
+    mlp = MlpPolicy(observation_size, distribution, tuple(config.hidden_sizes), config.activation, **std)
+    return ContextPolicy(mlp, config.context_size) if config.context_size else mlp

@@ -1,0 +1,69 @@
+"""Adam as an outer optimizer."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.optim.adam import adam
+
+from mamlrl.outer.optimizer import GradientOptimizer
+from mamlrl.settings.numbers import PositiveFinite
+
+
+@dataclass(frozen=True)
+class AdamConfig:
+    """The outer optimizer `adam`, and the one within `promp`.
+
+    Attributes:
+        learning_rate: Step size.
+    """
+
+    learning_rate: PositiveFinite = 1e-3
+
+
+class Adam(GradientOptimizer):
+    """Adam (Kingma & Ba 2015) on the meta-gradient.
+
+    Args:
+        config: The learning rate.
+        theta: Meta-parameters; its moments are of their shape, type and device.
+    """
+
+    def __init__(self, config: AdamConfig, theta: Tensor) -> None:
+        self._learning_rate = config.learning_rate
+        self._state = {
+            "step": torch.zeros((), device=theta.device),
+            "exp_avg": torch.zeros_like(theta),
+            "exp_avg_sq": torch.zeros_like(theta),
+        }
+
+    def descend(self, theta: Tensor, gradient: Tensor) -> Tensor:
+        """See `GradientOptimizer.descend`."""
+        theta = theta.clone()
+        adam(  # a function, unlike PyTorch's optimizers, can be compiled together with what the gradient takes
+            [theta],
+            [gradient],
+            [self._state["exp_avg"]],
+            [self._state["exp_avg_sq"]],
+            [],
+            [self._state["step"]],
+            amsgrad=False,
+            beta1=0.9,
+            beta2=0.999,
+            lr=self._learning_rate,
+            weight_decay=0.0,
+            eps=1e-8,
+            maximize=False,
+        )
+        return theta
+
+    def state_dict(self) -> dict[str, Any]:
+        """Returns a copy of Adam's moments."""
+        return {name: value.to("cpu", copy=True) for name, value in self._state.items()}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Restores Adam's moments."""
+        self._state = {name: state[name] for name in self._state}

@@ -1,0 +1,36 @@
+"""Sources of randomness that are passed, never global."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Self
+
+import numpy as np
+import torch
+
+
+@dataclass(frozen=True)
+class Randomness:
+    """Two generators: of what NumPy draws, and of what PyTorch draws on its device.
+
+    Attributes:
+        rng: Of tasks, environments and examples.
+        generator: Of parameters and actions.
+    """
+
+    rng: np.random.Generator
+    generator: torch.Generator
+
+    @classmethod
+    def from_seed(cls, seed: int, device: torch.device) -> Self:
+        """Returns generators that one seed determines."""
+        return cls(np.random.default_rng(seed), torch.Generator(device).manual_seed(seed))
+
+    def state_dict(self) -> dict[str, Any]:
+        """Returns the states of both, of types that load without running code."""
+        return {"rng": self.rng.bit_generator.state, "generator": self.generator.get_state()}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Restores what `state_dict` returned; raises what Python raises if it is damaged."""
+        self.rng.bit_generator.state = state["rng"]
+        self.generator.set_state(state["generator"].cpu())

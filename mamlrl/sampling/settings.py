@@ -1,0 +1,38 @@
+"""How episodes are collected."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import gymnasium
+
+from mamlrl.sampling.actions import ActionScaling
+from mamlrl.settings.numbers import PositiveFinite, PositiveInt
+
+
+@dataclass(frozen=True)
+class SamplingConfig:
+    """How episodes are collected.
+
+    Attributes:
+        episodes_per_task: Episodes of each task for every gradient step.
+        unit: `episodes` collects exactly that many episodes; `transitions` collects episodes in order of
+            completion until they hold episodes_per_task x horizon transitions, as the original code does.
+        rescale_actions: Whether the policy's output is read in [-action_bound, action_bound] and rescaled to the
+            bounds of the action space; otherwise it is used as it is. The environment clips in both cases.
+        action_bound: Output that stands for the bounds of the action space. A larger one makes actions smaller
+            and, unlike a smaller policy.initial_std, does not make the inner steps larger.
+        groups: Groups of tasks that are sampled at the same time, each in an environment and a thread of its own:
+            one's physics overlap with another's policy (double-buffered sampling, Petrenko et al. 2020).
+    """
+
+    episodes_per_task: PositiveInt = 20
+    unit: Literal["episodes", "transitions"] = "episodes"
+    rescale_actions: bool = True
+    action_bound: PositiveFinite = 1.0
+    groups: PositiveInt = 1
+
+    def action_scaling(self, space: gymnasium.Space[Any]) -> ActionScaling | None:
+        """Returns the map from a policy's actions to an action space, None if they are used as they are."""
+        return ActionScaling.of(space, self.action_bound) if self.rescale_actions else None

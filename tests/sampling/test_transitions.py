@@ -1,0 +1,53 @@
+"""Sampling by transitions instead of episodes."""
+
+import numpy as np
+import torch
+from budgets import kept_by_simulation
+from samplers import EPISODES, FIELDS, generators, init, make_env, make_sampler, sample
+
+
+def rounds_of_episodes(number):
+    """The rounds that a sampler with seed 0 collects, one after another."""
+    sampler, (rng, generator) = make_sampler(make_env()), generators()
+    params = init(sampler)
+    return [sampler.sample(params, rng, generator) for _ in range(number)]
+
+
+def test_sampling_by_transitions_collects_the_budget_and_keeps_what_the_simulation_completes():
+    env = make_env()
+    rollouts = sample(make_sampler(env, unit="transitions"))
+    budget = EPISODES * env.horizon
+    assert (rollouts.mask.sum(dim=(1, 2)) >= budget).all()
+
+    number = rollouts.mask.shape[1] // EPISODES
+    assert number > 1
+    rounds = rounds_of_episodes(number)
+    lengths = np.stack([r.mask.sum(dim=2).int().numpy() for r in rounds])
+    expected = kept_by_simulation(lengths, budget)
+    assert kept_by_simulation(lengths[:-1], budget) is None
+    np.testing.assert_array_equal(rollouts.mask[:, :, 0].bool().numpy(), expected)
+    assert not expected.all()
+
+
+def test_sampling_by_transitions_keeps_whole_episodes_as_they_were():
+    rollouts = sample(make_sampler(make_env(), unit="transitions"))
+    number = rollouts.mask.shape[1] // EPISODES
+    for index, one_round in enumerate(rounds_of_episodes(number)):
+        episodes = slice(index * EPISODES, (index + 1) * EPISODES)
+        kept = rollouts.mask[:, episodes, 0].bool()
+        time = one_round.mask.shape[2]
+        for name in FIELDS:
+            joined, alone = getattr(rollouts, name)[:, episodes], getattr(one_round, name)
+            assert torch.equal(joined[kept][:, :time], alone[kept])
+        assert not rollouts.mask[:, episodes][kept][:, time:].any()
+        assert not rollouts.mask[:, episodes][~kept].any()
+        assert not rollouts.rewards[:, episodes][~kept].any()
+
+
+def test_where_no_episode_ends_early_both_units_collect_the_same():
+    by_episodes, by_transitions = (
+        sample(make_sampler(make_env(goal_range=50.0), unit=unit)) for unit in ("episodes", "transitions")
+    )
+    assert by_episodes.mask.all()
+    for name in FIELDS:
+        assert torch.equal(getattr(by_episodes, name), getattr(by_transitions, name))

@@ -8,7 +8,7 @@ DEMO := demo
 $(BIN)/python:
 	$(PYTHON) -m venv $(VENV)
 
-SOURCES := setup.cfg pyproject.toml constraints.txt $(wildcard mamlrl/*.py envs/*.py configs/* scripts/*.py)
+SOURCES := setup.cfg pyproject.toml constraints.txt $(shell find mamlrl envs configs scripts -name '*.py' -o -name '*.yaml')
 INSTALL := rm -rf build && $(BIN)/python -m pip install --quiet --constraint constraints.txt
 
 $(VENV)/installed: $(SOURCES) | $(BIN)/python

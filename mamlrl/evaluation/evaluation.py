@@ -20,12 +20,12 @@ from mamlrl.networks.network import Network
 
 @dataclass(frozen=True)
 class Paths:
-    """Paths in the plane, of episodes before adaptation and after each step.
+    """Paths in the plane of episodes before adaptation and after each step.
 
     Attributes:
         goals: Where the paths should end, shape (task, 2).
-        positions: By number of steps, shape (task, episode, time, 2).
-        masks: Whether the episode was still running, by number of steps, shape (task, episode, time).
+        positions: By number of steps, each of shape (task, episode, time, 2).
+        masks: Whether the episodes were running, by number of steps, each of shape (task, episode, time).
     """
 
     goals: NDArray[np.float64]
@@ -35,14 +35,14 @@ class Paths:
 
 @dataclass(frozen=True)
 class Fits:
-    """Functions of one number, and what a network gives for them before adaptation and after some steps.
+    """Examples of functions of one number, and a network's outputs before adaptation and after some steps.
 
     Attributes:
-        support_inputs: Where the function was known to the network, shape (task, support).
-        support_targets: Its values there, shape (task, support).
-        query_inputs: Where the network is judged, shape (task, query).
-        query_targets: Values of the function there, shape (task, query).
-        outputs: What the network gives there, shape (task, query), by number of steps.
+        support_inputs: Inputs of the examples to adapt on, shape (task, support).
+        support_targets: Their targets, shape (task, support).
+        query_inputs: Inputs of the examples to judge on, shape (task, query).
+        query_targets: Their targets, shape (task, query).
+        outputs: The network's outputs for the query inputs, by number of steps, each of shape (task, query).
     """
 
     support_inputs: NDArray[np.float32]
@@ -94,7 +94,7 @@ class Evaluation(ABC):
         )
 
     def fits(self) -> Fits:
-        """Returns the functions to learn and what the network gives, after 0 steps, 1 step and all of them.
+        """Returns the examples and the network's outputs after 0 steps, after 1 step, and after all of them.
 
         Raises:
             UserError: If the evaluation is not of regression from one number to one number.

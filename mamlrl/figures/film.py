@@ -13,12 +13,11 @@ from jsonargparse.typing import restricted_number_type
 from numpy.typing import NDArray
 
 from mamlrl.envs import TaskEnv
-from mamlrl.envs.task_env import Frame
 from mamlrl.errors import UserError
 from mamlrl.evaluation.policy import PolicyEvaluation
 from mamlrl.experiments.policy import PolicyExperiment
+from mamlrl.figures.camera import Camera
 from mamlrl.figures.page import Page
-from mamlrl.figures.style import steps_label
 from mamlrl.figures.video_file import AddFrame, video_file
 from mamlrl.inner_loops.assembly import assemble_policy
 from mamlrl.sampling.build import make_task_env
@@ -144,71 +143,10 @@ def film(
         rows=[f"task {task}: {env.describe_task(evaluation.tasks[task])}" for task in chosen],
         columns=len(evaluation.returns),
     )
-    camera = _Camera(env, page, evaluation.returns[:, chosen].T, _stride(env, video), add_frame)
+    camera = Camera(env, page, evaluation.returns[:, chosen].T, _stride(env, video), add_frame)
     sampling = replace(config.sampling, unit="episodes", episodes_per_task=1)
     assembly = assemble_policy(config, env.num_envs, video.episode_seed, sampling, envs=[env], watch=camera.watch)
     env.set_tasks(evaluation.tasks[chosen])
     assembly.sampler.sample(phi, assembly.randomness)
     camera.hold(round(FINAL_SECONDS * frame_rate(env, video)))
     return camera.returns.reshape(len(chosen), -1)
-
-
-class _Camera:
-    """Draws the steps of a rollout; episodes that have ended stay as they were.
-
-    Args:
-        env: What to draw.
-        page: Where to.
-        mean_returns: To be told of each row and column, shape (row, column).
-        stride: Steps from one frame to the next.
-        add_frame: Takes the frames.
-
-    Attributes:
-        returns: So far, shape (num_envs,).
-    """
-
-    def __init__(
-        self,
-        env: TaskEnv,
-        page: Page,
-        mean_returns: NDArray[np.float64],
-        stride: int,
-        add_frame: AddFrame,
-    ) -> None:
-        self.returns = np.zeros(env.num_envs)
-        self._env = env
-        self._page = page
-        self._mean_returns = mean_returns
-        self._stride = stride
-        self._add_frame = add_frame
-        self._time = 0
-        self._running = np.ones(env.num_envs, dtype=np.bool_)
-        self._pictures: list[Frame] = [np.zeros(0, np.uint8)] * env.num_envs
-
-    def watch(self, rewards: NDArray[np.float64], running: NDArray[np.bool_]) -> None:
-        """Takes what a `Sampler` tells after every step."""
-        self.returns += rewards
-        is_shown = self._time % self._stride == 0
-        if is_shown or not np.array_equal(running, self._running):
-            self._draw()
-        if is_shown:
-            self.hold(1)
-        self._running = running
-        self._time += 1
-
-    def _draw(self) -> None:
-        """Draws the episodes that the step belonged to; the state of a simulation that diverged means nothing."""
-        pictures = self._env.render() or ()
-        for index in np.flatnonzero(self._running & ~self._env.diverged):
-            self._pictures[index] = pictures[index]
-
-    def hold(self, frames: int) -> None:
-        """Shows the pictures last drawn for a number of frames."""
-        columns = self._mean_returns.shape[1]
-        captions = [
-            (steps_label(index % columns), f"return {so_far:.1f} (mean {mean:.1f})")
-            for index, (so_far, mean) in enumerate(zip(self.returns, self._mean_returns.flat, strict=True))
-        ]
-        page = self._page.compose(self._pictures, captions)
-        for _ in range(frames):
-            self._add_frame(page)

@@ -69,7 +69,10 @@ def make_task_env(config: EnvConfig, num_envs: int, render_mode: str | None = No
         raise UserError(f"env.kwargs: {config.id} {_complaint(config, creator, str(error))}") from error
     assert isinstance(env, TaskEnv)
     for name in config.wrappers:
-        env = WRAPPERS.choose("env.wrappers", name)(env)
+        try:
+            env = WRAPPERS.choose("env.wrappers:", name)(env)
+        except ValueError as error:
+            raise UserError(f"env.wrappers: {name} does not fit {config.id}: {error}") from error
     return env
 
 
@@ -113,7 +116,7 @@ def _argument_names(creator: object) -> list[str]:
 def _check_class(name: str, creator: type, render_mode: str | None) -> None:
     if not issubclass(creator, TaskEnv):
         raise UserError(f"env.id: {name} is not a task environment; there are: {', '.join(_known_ids())}")
-    if render_mode not in (None, *creator.metadata["render_modes"]):
+    if render_mode not in (None, *creator.metadata.get("render_modes", ())):
         raise UserError(f"env.id: {name} cannot be drawn: it has no render mode {render_mode}")
 
 

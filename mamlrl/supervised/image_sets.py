@@ -37,7 +37,7 @@ class ImageFormat:
                 # Pillow resizes two-colour images without averaging: convert them first
                 resized = image.convert(self.mode).resize((self.size, self.size), Image.Resampling.LANCZOS)
         except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
-            raise UserError(f"cannot read the image {path} ({error}); replace or remove it") from None
+            raise UserError(f"cannot read the image {path} ({error}); replace or remove it") from error
         pixels = np.asarray(resized, dtype=np.uint8)
         return pixels.reshape(self.size, self.size, -1).transpose(2, 0, 1)
 

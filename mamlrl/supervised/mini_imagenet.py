@@ -47,7 +47,7 @@ def _read_rows(table: Path) -> list[tuple[str, str]]:
     except OSError as error:
         raise UserError(
             f"data.folder: cannot read {table} ({error.strerror}); the folder must hold {LAYOUT}"
-        ) from None
+        ) from error
     except (KeyError, csv.Error, UnicodeDecodeError):
         rows = []
     if not rows or not all(filename and label for filename, label in rows):

@@ -1,73 +1,18 @@
-"""Implicit gradients against closed forms: ridge regression is a linear network with squared errors."""
+"""Implicit gradients against closed forms."""
 
-from dataclasses import dataclass, replace
-from itertools import pairwise
+from dataclasses import replace
 
 import pytest
 import torch
 from problems import make_batch, make_params, make_policy, relative_error
-from torch import Tensor
+from ridge import EFFORT, INPUTS, NETWORK, OUTPUTS, TASKS, WEIGHT, make_ridge, solved
 
-from mamlrl.adaptation.build import make_estimator
-from mamlrl.adaptation.proximal import OPTIMIZERS
-from mamlrl.experiments.experiment import AdaptationConfig, ProximalConfig
-from mamlrl.losses.batches import LabelledBatch
-from mamlrl.losses.policy_losses import TaskLosses, negative_log_likelihood, surrogate
-from mamlrl.networks.distributions import IsotropicGaussian
-from mamlrl.networks.mlp import MlpPolicy
+from mamlrl.adaptation.build import AdaptationConfig, make_estimator
+from mamlrl.adaptation.proximal import ProximalConfig
+from mamlrl.adaptation.proximal_objective import INNER_OPTIMIZERS
+from mamlrl.losses.policy_losses import Surrogate
+from mamlrl.losses.task_losses import TaskLosses
 from mamlrl.outer.objective import MetaObjective
-
-TASKS, SAMPLES, INPUTS, OUTPUTS = 3, 12, 5, 2
-WEIGHT = 0.5
-NETWORK = MlpPolicy(INPUTS, IsotropicGaussian(OUTPUTS), hidden_sizes=())
-EFFORT = {"gradient_descent": (400, 0.1), "line_search": (400, 0.1), "adam": (400, 0.1), "newton_cg": (3, 0.0)}
-
-
-@dataclass(frozen=True)
-class Ridge:
-    """Squared errors of x^T W + b, the bias being the last row of the matrix of parameters."""
-
-    batch: LabelledBatch
-
-    @property
-    def losses(self):
-        return TaskLosses(NETWORK, negative_log_likelihood(NETWORK.distribution), self.batch)
-
-    @property
-    def design(self):
-        return torch.cat([self.batch.observations, torch.ones(TASKS, SAMPLES, 1, dtype=torch.float64)], dim=-1)
-
-    @property
-    def hessian(self):
-        """Of each task, in one column of the parameters; variance 1/2 makes the loss the squared error."""
-        return 2 * self.design.mT @ (self.batch.weights[..., None] * self.design)
-
-    def minima(self, params: Tensor, weight: Tensor, adapted: slice = slice(None)) -> Tensor:
-        """The proximal objective's minima over some rows of the parameters, from the normal equations."""
-        start = params.view(1, INPUTS + 1, OUTPUTS).expand(TASKS, -1, -1)
-        residual = self.batch.targets - self.design @ start
-        descent = 2 * (self.design.mT @ (self.batch.weights[..., None] * residual))[:, adapted]
-        hessian = self.hessian[:, adapted, adapted]
-        shift = torch.linalg.solve(hessian + weight * torch.eye(hessian.shape[1], dtype=torch.float64), descent)
-        moved = start.clone()
-        moved[:, adapted] = moved[:, adapted] + shift
-        return moved.flatten(1)
-
-    def mean_error(self, params: Tensor) -> Tensor:
-        residual = self.batch.targets - self.design @ params.view(TASKS, INPUTS + 1, OUTPUTS)
-        return (self.batch.weights * residual.square().sum(dim=-1)).sum(dim=1).mean()
-
-
-def make_ridge(seed, scale=1.0):
-    generator = torch.Generator().manual_seed(seed)
-
-    def normal(*shape):
-        return torch.randn(*shape, generator=generator, dtype=torch.float64)
-
-    weights = torch.rand(TASKS, SAMPLES, generator=generator, dtype=torch.float64)
-    weights = weights / weights.sum(dim=1, keepdim=True)
-    scales = torch.logspace(0, scale, INPUTS, dtype=torch.float64)
-    return Ridge(LabelledBatch(normal(TASKS, SAMPLES, INPUTS) * scales, weights, normal(TASKS, SAMPLES, OUTPUTS)))
 
 
 @pytest.fixture
@@ -85,24 +30,12 @@ def params():
     return torch.randn(NETWORK.num_parameters, generator=torch.Generator().manual_seed(3), dtype=torch.float64)
 
 
-def solved(**changes):
-    """An inner loop that solves its objective and the implicit equation to the end."""
-    proximal = ProximalConfig(weight=WEIGHT, optimizer="newton_cg", cg_iterations=12, cg_tolerance=1e-28)
-    steps, step_size = EFFORT[changes.get("optimizer", "newton_cg")]
-    return AdaptationConfig(
-        estimator="imaml",
-        gradient_steps=steps,
-        step_size=step_size,
-        proximal=replace(proximal, **changes),
-    )
-
-
 def adapt(config, inner, outer, params):
     """Adapted parameters of each task, and the meta-gradient."""
     estimator = make_estimator(config, NETWORK)
     adaptation = estimator.adapt(params, TASKS, lambda step, _: inner.losses)
     objective = MetaObjective(estimator, adaptation, outer.losses)
-    return adaptation.params, objective.gradient(), objective
+    return adaptation.phi, objective.gradient(), objective
 
 
 def closed_form(inner, outer, params, adapted=slice(None)):
@@ -115,11 +48,11 @@ def closed_form(inner, outer, params, adapted=slice(None)):
 
 
 def test_every_optimizer_has_an_effort():
-    assert EFFORT.keys() == OPTIMIZERS.keys()
+    assert EFFORT.keys() == INNER_OPTIMIZERS.keys()
 
 
 @pytest.mark.parametrize("curvature", ["hessian", "fisher"])
-@pytest.mark.parametrize("optimizer", OPTIMIZERS)
+@pytest.mark.parametrize("optimizer", INNER_OPTIMIZERS)
 def test_ridge_regression_is_the_closed_form(optimizer, curvature, inner, outer, params):
     minima, gradient, _ = closed_form(inner, outer, params)
     adapted, computed, objective = adapt(solved(optimizer=optimizer, curvature=curvature), inner, outer, params)
@@ -152,7 +85,7 @@ def test_damping_changes_the_derivative_and_not_the_minimum(inner, outer, params
     assert relative_error(computed, pulled.sum(dim=0).flatten()) < 1e-8
 
 
-@pytest.mark.parametrize("optimizer", OPTIMIZERS)
+@pytest.mark.parametrize("optimizer", INNER_OPTIMIZERS)
 def test_only_the_adapted_parameters_are_minimised_over(optimizer, inner, outer, params):
     minima, gradient, _ = closed_form(inner, outer, params, adapted=slice(-1, None))
     config = replace(solved(optimizer=optimizer), adapted="biases")
@@ -164,7 +97,7 @@ def test_only_the_adapted_parameters_are_minimised_over(optimizer, inner, outer,
 
 def test_a_step_scaled_down_is_a_weight_scaled_up(inner, params):
     estimator = make_estimator(solved(), NETWORK, scales=(0.25,))
-    adapted = estimator.adapt(params, TASKS, lambda step, _: inner.losses).params
+    adapted = estimator.adapt(params, TASKS, lambda step, _: inner.losses).phi
     assert relative_error(adapted, inner.minima(params, torch.tensor(4 * WEIGHT))) < 1e-8
 
 
@@ -225,7 +158,7 @@ def saddle():
     policy = make_policy()
     params = make_params(policy)
     batch = make_batch(policy, params)
-    inner, outer = (TaskLosses(policy, surrogate(policy.distribution), batch) for _ in range(2))
+    inner, outer = (TaskLosses(policy, Surrogate(policy.distribution), batch) for _ in range(2))
 
     def make(curvature):
         proximal = ProximalConfig(weight=0.05, cg_iterations=40, curvature=curvature)
@@ -252,34 +185,6 @@ def test_the_fisher_matrix_has_no_negative_curvature(saddle):
     _, _, objective = saddle("fisher")
     assert objective.gradient().isfinite().all()
     assert objective.metrics()["proximal/negative_curvature"] == 0
-
-
-def test_newtons_method_descends_where_the_curvature_is_negative(saddle):
-    _, adaptation, _ = saddle("hessian")
-    (update,) = adaptation.updates
-    rule = saddle("hessian")[0].rule
-    objective = rule.objective(update.losses, adaptation.initial, update.rule_params, 1.0)
-    values = [objective(OPTIMIZERS["newton_cg"](objective, steps, 0.0)) for steps in range(4)]
-    assert all((after < before).all() for before, after in pairwise(values))
-
-
-def test_a_line_search_descends_whatever_the_step_size(inner, params):
-    rule = make_estimator(solved(), NETWORK).rule
-    objective = rule.objective(inner.losses, params.expand(TASKS, -1), torch.zeros(0), 1.0)
-    values = [objective(OPTIMIZERS["line_search"](objective, steps, 30.0)) for steps in range(4)]
-    assert all((after < before).all() for before, after in pairwise(values))
-    assert (objective(OPTIMIZERS["gradient_descent"](objective, 1, 30.0)) > values[0]).all()
-
-
-def test_newtons_method_stops_when_there_is_nothing_left_to_do(inner, params, monkeypatch):
-    rule = make_estimator(solved(), NETWORK).rule
-    objective = rule.objective(inner.losses, params.expand(TASKS, -1), torch.zeros(0), 1.0)
-    taken = []
-    gradient = type(objective).gradient
-    monkeypatch.setattr(type(objective), "gradient", lambda self, x: taken.append(1) or gradient(self, x))
-    minimum = OPTIMIZERS["newton_cg"](objective, 50, 0.0)
-    assert len(taken) <= 4
-    assert relative_error(minimum, inner.minima(params, torch.tensor(WEIGHT))) < 1e-12
 
 
 def test_the_path_to_the_minimum_is_not_kept(inner, params):

@@ -2,10 +2,10 @@ import pytest
 import torch
 from problems import make_inner_losses, make_params, make_policy
 
-from mamlrl.adaptation.build import make_estimator
+from mamlrl.adaptation.build import AdaptationConfig, make_estimator
+from mamlrl.adaptation.proximal import ProximalConfig
 from mamlrl.adaptation.step_sizes import StepSizes, adapted_mask
 from mamlrl.errors import UserError
-from mamlrl.experiments.experiment import AdaptationConfig, ProximalConfig
 
 ADAPTED = {
     "all": lambda name: True,
@@ -36,14 +36,14 @@ def test_a_network_without_context_has_none_to_adapt():
 @pytest.mark.parametrize("adapted", ADAPTED)
 @pytest.mark.parametrize("learned", NUM_LEARNED)
 def test_at_the_start_every_adapted_parameter_has_the_configured_step_size(policy, adapted, learned):
-    sizes = StepSizes(policy, AdaptationConfig(step_size=0.25, adapted=adapted, learned_step_size=learned))
+    sizes = StepSizes(policy, adapted, 0.25, learned)
     expected = NUM_LEARNED[learned]
     assert sizes.num_parameters == (policy.num_parameters if expected is None else expected)
     assert torch.equal(sizes.expand(sizes.init()), 0.25 * adapted_mask(policy, adapted))
 
 
 def test_step_sizes_of_layers_are_those_of_their_tensors(policy):
-    sizes = StepSizes(policy, AdaptationConfig(learned_step_size="per_layer"))
+    sizes = StepSizes(policy, "all", 0.1, "per_layer")
     pieces = policy.unflatten(sizes.expand(torch.tensor([1.0, 2.0, 3.0, 4.0, 5.0])))
     values = {name: piece.unique().tolist() for name, piece in pieces.items()}
     layers = {f"layer{i}.{part}": [i + 1.0] for i in range(3) for part in ("weight", "bias")}
@@ -51,7 +51,7 @@ def test_step_sizes_of_layers_are_those_of_their_tensors(policy):
 
 
 def test_step_sizes_of_parameters_are_in_their_order(policy):
-    sizes = StepSizes(policy, AdaptationConfig(learned_step_size="per_parameter"))
+    sizes = StepSizes(policy, "all", 0.1, "per_parameter")
     learned = torch.arange(float(policy.num_parameters))
     assert torch.equal(sizes.expand(learned), learned)
 
@@ -59,7 +59,7 @@ def test_step_sizes_of_parameters_are_in_their_order(policy):
 @pytest.mark.parametrize("adapted", ADAPTED)
 @pytest.mark.parametrize("learned", ["one", "per_layer", "per_parameter"])
 def test_reduce_is_the_transpose_of_expand(policy, adapted, learned):
-    sizes = StepSizes(policy, AdaptationConfig(adapted=adapted, learned_step_size=learned))
+    sizes = StepSizes(policy, adapted, 0.1, learned)
     point = torch.randn(sizes.num_parameters, dtype=torch.float64)
     cotangents = torch.randn(policy.num_parameters, dtype=torch.float64)
     _, transpose = torch.func.vjp(sizes.expand, point)
@@ -67,14 +67,14 @@ def test_reduce_is_the_transpose_of_expand(policy, adapted, learned):
 
 
 def test_fixed_step_sizes_have_nothing_to_learn(policy):
-    sizes = StepSizes(policy, AdaptationConfig())
+    sizes = StepSizes(policy, "all", 0.1)
     assert sizes.reduce(torch.ones(policy.num_parameters)).shape == (0,)
     assert sizes.metrics(sizes.init()) == {}
 
 
 @pytest.mark.parametrize("adapted", ADAPTED)
 def test_the_mean_of_learned_step_sizes_is_over_the_adapted_parameters(policy, adapted):
-    sizes = StepSizes(policy, AdaptationConfig(adapted=adapted, learned_step_size="per_parameter"))
+    sizes = StepSizes(policy, adapted, 0.1, "per_parameter")
     learned = torch.arange(float(policy.num_parameters))
     expected = learned[adapted_mask(policy, adapted) > 0].mean()
     assert sizes.metrics(learned) == {"step_size/mean": pytest.approx(float(expected))}
@@ -86,7 +86,7 @@ def test_adaptation_leaves_the_other_parameters_alone(policy, estimator, adapted
     config = AdaptationConfig(estimator, gradient_steps=2, adapted=adapted, proximal=ProximalConfig(weight=2.0))
     params = make_params(policy)
     (losses,) = make_inner_losses(policy, params, 1)
-    adapted_params = make_estimator(config, policy).adapt(params, 3, lambda step, _: losses).params
-    moved = policy.unflatten((adapted_params != params).any(dim=0))
+    phi = make_estimator(config, policy).adapt(params, 3, lambda step, _: losses).phi
+    moved = policy.unflatten((phi != params).any(dim=0))
     for name, tensor in moved.items():
         assert bool(tensor.any()) == ADAPTED[adapted](name), name

@@ -21,7 +21,7 @@ from fake_envs import SpatialEnv
 from programs import ONE
 
 from mamlrl.runs.checkpoints import FORMAT_VERSION
-from mamlrl.runs.training import best_checkpoint, latest_checkpoint
+from mamlrl.runs.saved import best_checkpoint, latest_checkpoint
 
 DAMAGES = {
     "missing": (Path.unlink, ["no checkpoint at"]),

@@ -12,7 +12,7 @@ from programs import ONE, TINY, deterministic_rows, run
 from tensorboard.summary.writer.record_writer import RecordWriter
 
 from mamlrl.runs.checkpoints import load_checkpoint
-from mamlrl.runs.training import best_checkpoint, latest_checkpoint
+from mamlrl.runs.saved import best_checkpoint, latest_checkpoint
 
 
 @contextmanager

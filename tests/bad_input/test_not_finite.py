@@ -10,7 +10,7 @@ from fake_envs import FakeEnv
 from programs import deterministic_rows, run
 
 from mamlrl.runs.checkpoints import load_checkpoint
-from mamlrl.runs.training import latest_checkpoint
+from mamlrl.runs.saved import latest_checkpoint
 
 
 class BreakingEnv(FakeEnv):

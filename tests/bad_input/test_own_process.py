@@ -10,7 +10,7 @@ import pytest
 from damage import malicious_pickle
 from programs import TESTS, start
 
-from mamlrl.runs.training import best_checkpoint
+from mamlrl.runs.saved import best_checkpoint
 
 
 @pytest.mark.parametrize(

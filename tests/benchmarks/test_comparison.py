@@ -9,9 +9,9 @@ from programs import TINY, run
 from mamlrl.benchmarks.comparison import Reference, Setting, compare, settings, solve
 from mamlrl.benchmarks.problems import comparable, sample_problem
 from mamlrl.errors import UserError
-from mamlrl.experiments.files import load_config
+from mamlrl.experiments.command_line import load_config
 from mamlrl.runs.checkpoints import load_checkpoint
-from mamlrl.runs.training import best_checkpoint
+from mamlrl.runs.saved import best_checkpoint
 
 SMOOTH = [
     "--policy.activation=tanh",

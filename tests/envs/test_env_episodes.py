@@ -8,9 +8,10 @@ import torch
 from env_cases import HORIZON, assert_same, every_case, make_batch, mask_of, record, sample_actions, some_tasks
 from gymnasium.spaces import Box
 
-from mamlrl.experiments.experiment import PolicyConfig, SamplingConfig
-from mamlrl.networks.mlp import make_policy
+from mamlrl.networks.build import PolicyConfig, make_policy
+from mamlrl.randomness import Randomness
 from mamlrl.sampling.sampler import Sampler
+from mamlrl.sampling.settings import SamplingConfig
 
 
 @every_case
@@ -61,9 +62,10 @@ def test_rollouts_mask_what_comes_after_the_end(case, monkeypatch):
     monkeypatch.setattr(env.unwrapped, "_advance", end_early)
     env.set_tasks(some_tasks(env, 3))
     policy = make_policy(env.single_observation_space, env.single_action_space, PolicyConfig(hidden_sizes=(4,)))
-    sampler = Sampler([env], policy, SamplingConfig(env.num_envs // 3), torch.device("cpu"))
-    generator = torch.Generator().manual_seed(0)
-    rollouts = sampler.sample(policy.init(generator), np.random.default_rng(0), generator)
+    device = torch.device("cpu")
+    randomness = Randomness.from_seed(0, device)
+    sampler = Sampler([env], policy, SamplingConfig(env.num_envs // 3), device)
+    rollouts = sampler.sample(policy.init(randomness.generator), randomness)
     lengths = rollouts.mask.sum(dim=2)
     assert lengths[1, 1] == 5
     assert lengths.max() == HORIZON

@@ -10,15 +10,16 @@ from programs import TINY, run
 from scipy import stats
 
 from mamlrl.errors import UserError
+from mamlrl.evaluation.build import evaluate
 from mamlrl.evaluation.evaluation import evaluation_estimator, mean_interval
-from mamlrl.experiments.experiment import Config, SamplingConfig
-from mamlrl.experiments.files import load_config
-from mamlrl.learners.build import evaluate
-from mamlrl.networks.mlp import make_policy
+from mamlrl.experiments.command_line import load_config
+from mamlrl.experiments.policy import PolicyExperiment
+from mamlrl.networks.build import make_policy
 from mamlrl.runs.checkpoints import load_checkpoint, save_checkpoint
-from mamlrl.runs.training import best_checkpoint, latest_checkpoint
+from mamlrl.runs.saved import best_checkpoint, latest_checkpoint
 from mamlrl.sampling.build import make_task_env
 from mamlrl.sampling.sampler import Sampler
+from mamlrl.sampling.settings import SamplingConfig
 
 
 def tiny_config(*overrides):
@@ -96,7 +97,7 @@ def test_step_sizes(overrides, expected):
 
 
 def test_published_protocol_halves_the_step_size_after_the_first_step():
-    assert evaluation_estimator(Config(), make_env_and_policy(Config())[1]).scales == (1.0, 0.5, 0.5)
+    assert evaluation_estimator(PolicyExperiment(), make_env_and_policy(PolicyExperiment())[1]).scales == (1.0, 0.5, 0.5)
 
 
 @pytest.mark.parametrize(
@@ -171,7 +172,7 @@ def test_each_step_descends_by_its_step_size():
 
 def test_without_a_step_size_the_parameters_stay():
     adaptation = evaluated("--evaluation.first_step_size=0").adapted.adaptation
-    assert torch.equal(adaptation.initial, adaptation.params)
+    assert torch.equal(adaptation.initial, adaptation.phi)
 
 
 def test_every_step_samples_fresh_episodes():

@@ -6,10 +6,10 @@ import pytest
 
 from mamlrl.errors import UserError
 from mamlrl.experiments import experiment as configs
-from mamlrl.experiments.experiment import Config
-from mamlrl.experiments.files import load_config
+from mamlrl.experiments.command_line import load_config
+from mamlrl.experiments.policy import PolicyExperiment
 
-PARTS = [Config, *filter(dataclasses.is_dataclass, get_type_hints(Config).values())]
+PARTS = [PolicyExperiment, *filter(dataclasses.is_dataclass, get_type_hints(PolicyExperiment).values())]
 REFUSED = {
     configs.PositiveInt: ["0", "-1", "1.5", "abc", "1e3", "true", "null"],
     configs.NonNegativeInt: ["-1", "0.5", "abc", "null"],
@@ -34,7 +34,7 @@ BOUNDARY = {
 }
 
 
-def leaves(part=Config, prefix=""):
+def leaves(part=PolicyExperiment, prefix=""):
     """Dotted name and type of every value of a config; of a union the first member."""
     for name, hint in get_type_hints(part).items():
         if dataclasses.is_dataclass(hint):
@@ -57,7 +57,7 @@ def value_at(config, key):
 @pytest.mark.parametrize(("key", "kind"), LEAVES, ids=[key for key, _ in LEAVES])
 def test_restricted_values_are_refused_by_name(key, kind):
     texts = set(REFUSED.get(kind, []))
-    if value_at(Config(), key) is None:
+    if value_at(PolicyExperiment(), key) is None:
         texts -= {"null"}
     for text in texts:
         with pytest.raises(UserError, match=re.escape(key)) as raised:

@@ -5,20 +5,15 @@ from pathlib import Path
 import pytest
 import yaml
 
+from mamlrl.adaptation.build import AdaptationConfig
 from mamlrl.errors import UserError
-from mamlrl.experiments.experiment import AdaptationConfig, Config, EnvConfig, PolicyConfig
-from mamlrl.experiments.files import (
-    build_config,
-    check_keys,
-    config_names,
-    config_parser,
-    config_path,
-    load_config,
-    parse,
-    plain_config,
-    restore_config,
-    set_config_defaults,
-)
+from mamlrl.experiments.command_line import load_config
+from mamlrl.experiments.files import check_keys, config_names, config_path, set_config_defaults
+from mamlrl.experiments.parser import build_experiment, experiment_parser, parse
+from mamlrl.experiments.plain import plain_experiment, restore_experiment
+from mamlrl.experiments.policy import PolicyExperiment
+from mamlrl.networks.build import PolicyConfig
+from mamlrl.sampling.build import EnvConfig
 
 
 def plain_types(value):
@@ -40,9 +35,9 @@ def subset(part, whole):
 @pytest.mark.parametrize("name", config_names())
 def test_shipped_config_loads_and_says_what_it_holds(name):
     config = load_config(name)
-    assert isinstance(config, Config)
+    assert isinstance(config, PolicyExperiment)
     stated = yaml.safe_load(Path(config_path(name)).read_text())
-    assert subset(stated, plain_config(config))
+    assert subset(stated, plain_experiment(config))
 
 
 @pytest.mark.parametrize("name", config_names())
@@ -58,7 +53,7 @@ def test_a_yaml_may_hold_a_part_of_the_config(tmp_path):
     (tmp_path / "part.yaml").write_text("trust_region:\n  max_kl: 0.05\nseed: 3\n")
     config = load_config(str(tmp_path / "part.yaml"))
     assert config == dataclasses.replace(
-        Config(), seed=3, trust_region=dataclasses.replace(Config().trust_region, max_kl=0.05)
+        PolicyExperiment(), seed=3, trust_region=dataclasses.replace(PolicyExperiment().trust_region, max_kl=0.05)
     )
 
 
@@ -79,7 +74,7 @@ def test_an_alias_may_stand_for_a_part(tmp_path):
 def test_an_option_that_is_wrong_is_not_blamed_on_the_config():
     for arguments in (['--trust_region={"max_kll": 1}', "--config=navigation2d"], ["--sed=1"]):
         with pytest.raises(UserError) as raised:
-            parse(config_parser(), [*arguments, "--config=navigation2d"])
+            parse(experiment_parser(), [*arguments, "--config=navigation2d"])
         assert "config navigation2d" not in str(raised.value)
 
 
@@ -110,7 +105,7 @@ def test_whole_environment_kwargs_can_be_replaced():
 
 
 SOME_CONFIGS = [
-    Config(),
+    PolicyExperiment(),
     load_config("navigation2d"),
     load_config(
         "navigation2d", ['--env.kwargs={"a": [1, 2.5, null, {"b": true}], "c": "x"}', "--policy.hidden_sizes=[]"]
@@ -123,18 +118,18 @@ SOME_CONFIGS = [
 
 @pytest.mark.parametrize("config", SOME_CONFIGS)
 def test_plain_config_restores_to_the_same(config):
-    restored = restore_config(plain_config(config))
+    restored = restore_experiment(plain_experiment(config))
     assert restored == config
     assert isinstance(restored.policy.hidden_sizes, tuple)
-    assert restore_config(json.loads(json.dumps(plain_config(config)))) == config
-    assert restore_config(yaml.safe_load(yaml.safe_dump(plain_config(config)))) == config
+    assert restore_experiment(json.loads(json.dumps(plain_experiment(config)))) == config
+    assert restore_experiment(yaml.safe_load(yaml.safe_dump(plain_experiment(config)))) == config
 
 
 @pytest.mark.parametrize("config", SOME_CONFIGS)
 def test_plain_config_holds_builtin_types_only(config):
-    plain = plain_config(config)
+    plain = plain_experiment(config)
     assert set(plain_types(plain)) <= {dict, list, str, int, float, bool, type(None)}
-    assert [f.name for f in dataclasses.fields(Config)] == list(plain)
+    assert [f.name for f in dataclasses.fields(PolicyExperiment)] == list(plain)
 
 
 @pytest.mark.parametrize(
@@ -166,31 +161,31 @@ def test_plain_config_holds_builtin_types_only(config):
 )
 def test_what_is_not_a_config_is_not_restored(values):
     with pytest.raises(UserError) as raised:
-        restore_config(values)
+        restore_experiment(values)
     assert "\n" not in str(raised.value)
 
 
 def test_set_config_defaults_makes_values_the_defaults():
-    parser = config_parser()
+    parser = experiment_parser()
     config = load_config("navigation2d", ["--seed=5", "--policy.hidden_sizes=[3]", "--env.kwargs.horizon=7"])
     set_config_defaults(parser, config)
-    assert build_config(parser, parse(parser, [])) == config
-    changed = build_config(parser, parse(parser, ["--seed=6", "--env.kwargs.goal_range=2"]))
+    assert build_experiment(parser, parse(parser, [])) == config
+    changed = build_experiment(parser, parse(parser, ["--seed=6", "--env.kwargs.goal_range=2"]))
     kwargs = {**config.env.kwargs, "goal_range": 2}
     assert changed == dataclasses.replace(config, seed=6, env=EnvConfig(config.env.id, kwargs))
 
 
 def test_set_config_defaults_leaves_nothing_of_the_defaults_before():
-    parser = config_parser()
+    parser = experiment_parser()
     set_config_defaults(parser, load_config("navigation2d", ["--evaluation.first_step_size=0.3"]))
-    for config in (Config(), Config(env=EnvConfig(kwargs={"horizon": 3}), policy=PolicyConfig(hidden_sizes=()))):
+    for config in (PolicyExperiment(), PolicyExperiment(env=EnvConfig(kwargs={"horizon": 3}), policy=PolicyConfig(hidden_sizes=()))):
         set_config_defaults(parser, config)
-        assert build_config(parser, parse(parser, [])) == config
+        assert build_experiment(parser, parse(parser, [])) == config
 
 
 def test_a_config_file_beats_the_defaults_that_were_set():
-    parser = config_parser()
-    set_config_defaults(parser, Config(adaptation=AdaptationConfig(step_size=0.7), seed=9))
-    config = build_config(parser, parse(parser, ["--config=navigation2d"]))
+    parser = experiment_parser()
+    set_config_defaults(parser, PolicyExperiment(adaptation=AdaptationConfig(step_size=0.7), seed=9))
+    config = build_experiment(parser, parse(parser, ["--config=navigation2d"]))
     shipped = load_config("navigation2d")
     assert (config.adaptation.step_size, config.seed) == (shipped.adaptation.step_size, shipped.seed)

@@ -1,7 +1,7 @@
 import pytest
 
 from mamlrl.errors import UserError
-from mamlrl.experiments.files import load_config
+from mamlrl.experiments.command_line import load_config
 from mamlrl.experiments.messages import explain
 
 

@@ -1,7 +1,7 @@
 import numpy as np
 from intervals import interval
 
-from mamlrl.figures.plotting import adaptation_curves
+from mamlrl.figures.adaptation_curves import adaptation_curves
 
 
 def some_records(count, steps=3, seed=0):

@@ -1,5 +1,5 @@
 from mamlrl.benchmarks.comparison import Measurement
-from mamlrl.figures.plotting import comparison
+from mamlrl.figures.comparison import comparison
 
 
 def measurement(estimator, steps, iterations, error):

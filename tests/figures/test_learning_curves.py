@@ -2,7 +2,7 @@ import numpy as np
 from intervals import interval
 from matplotlib.figure import Figure
 
-from mamlrl.figures.plotting import learning_curves
+from mamlrl.figures.learning_curves import learning_curves
 
 
 def some_runs(lengths=(6, 6, 6), steps=2, seed=0):

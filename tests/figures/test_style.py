@@ -1,6 +1,6 @@
 import pytest
 
-from mamlrl.figures.plotting import step_colors
+from mamlrl.figures.style import step_colors
 
 
 @pytest.mark.parametrize("count", [0, 1, 2, 5])

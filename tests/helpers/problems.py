@@ -3,9 +3,11 @@
 import torch
 
 from mamlrl.losses.batches import Batch
-from mamlrl.losses.policy_losses import TaskLosses, reinforce
+from mamlrl.losses.policy_losses import Reinforce
+from mamlrl.losses.task_losses import TaskLosses
+from mamlrl.networks.categorical import Categorical
 from mamlrl.networks.context import ContextPolicy
-from mamlrl.networks.distributions import Categorical, DiagonalGaussian
+from mamlrl.networks.gaussian import DiagonalGaussian
 from mamlrl.networks.mlp import MlpPolicy
 
 OBSERVATION_SIZE = 3
@@ -44,7 +46,7 @@ def make_batch(policy, params, seed=0, tasks=3, samples=20):
 def make_inner_losses(policy, params, steps, seed=10):
     """Inner losses of each step, on different data."""
     return [
-        TaskLosses(policy, reinforce(policy.distribution), make_batch(policy, params, seed + step))
+        TaskLosses(policy, Reinforce(policy.distribution), make_batch(policy, params, seed + step))
         for step in range(steps)
     ]
 

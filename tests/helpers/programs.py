@@ -5,7 +5,8 @@ import subprocess
 import sys
 from pathlib import Path
 
-from mamlrl.scripts.main import PROGRAMS, run_program
+from mamlrl.scripts.main import PROGRAMS
+from mamlrl.scripts.program import run_program
 
 TESTS = Path(__file__).parents[1]
 

@@ -8,10 +8,11 @@ import torch
 from gymnasium.spaces import Box
 
 from mamlrl import envs
-from mamlrl.experiments.experiment import PolicyConfig, SamplingConfig
-from mamlrl.networks.mlp import make_policy
+from mamlrl.networks.build import PolicyConfig, make_policy
+from mamlrl.randomness import Randomness
 from mamlrl.sampling.rollouts import Rollouts
 from mamlrl.sampling.sampler import Sampler
+from mamlrl.sampling.settings import SamplingConfig
 
 ENV_ID = "mamlrl/Navigation2D-v0"
 KWARGS = {"goal_range": 0.04, "horizon": 30}  # goals so close that some episodes end early
@@ -85,9 +86,9 @@ def make_sampler(env, num_tasks=TASKS, policy=None, **config):
     return Sampler([env], policy, SamplingConfig(env.num_envs // num_tasks, **config), CPU)
 
 
-def generators(seed=0, actions_seed=None):
+def randomness(seed=0, actions_seed=None):
     actions_seed = seed if actions_seed is None else actions_seed
-    return np.random.default_rng(seed), torch.Generator().manual_seed(actions_seed)
+    return Randomness(np.random.default_rng(seed), torch.Generator().manual_seed(actions_seed))
 
 
 def init(sampler, seed=0, dtype=torch.float64):
@@ -95,11 +96,11 @@ def init(sampler, seed=0, dtype=torch.float64):
 
 
 def sample(sampler, params=None, **seeds):
-    return sampler.sample(init(sampler) if params is None else params, *generators(**seeds))
+    return sampler.sample(init(sampler) if params is None else params, randomness(**seeds))
 
 
 def sample_fake(env, num_tasks=2, unit="episodes", actions=None):
     shape = (num_tasks, env.num_envs // num_tasks, *env.single_action_space.shape)
     policy = ScriptedPolicy(torch.zeros(shape) if actions is None else actions)
     sampler = make_sampler(env, num_tasks, policy, unit=unit)
-    return sampler.sample(torch.zeros(1, dtype=torch.float64), *generators())
+    return sampler.sample(torch.zeros(1, dtype=torch.float64), randomness())

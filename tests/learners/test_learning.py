@@ -1,8 +1,8 @@
 import numpy as np
 import pytest
 
-from mamlrl.experiments.files import load_config
-from mamlrl.learners.build import evaluate
+from mamlrl.evaluation.build import evaluate
+from mamlrl.experiments.command_line import load_config
 from mamlrl.learners.policy import MetaLearner
 
 

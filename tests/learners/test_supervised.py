@@ -13,10 +13,11 @@ from programs import deterministic_rows, run, start
 from mamlrl import evaluate, make_learner
 from mamlrl.benchmarks.supervised import LoopOverTasks
 from mamlrl.errors import UserError
-from mamlrl.experiments.files import load_config
+from mamlrl.experiments.command_line import load_config
+from mamlrl.metric_names import headline
 from mamlrl.runs.checkpoints import load_checkpoint
-from mamlrl.runs.metrics_file import headline
-from mamlrl.runs.training import best_checkpoint, latest_checkpoint, train
+from mamlrl.runs.saved import best_checkpoint, latest_checkpoint
+from mamlrl.runs.training import train
 
 TINY_SINUSOID = [
     "--config=sinusoid",
@@ -44,7 +45,7 @@ def test_meta_iterations_are_those_of_plain_autograd_in_a_loop_over_tasks(steps)
     loop, twin = LoopOverTasks(learner), make_learner(learner.config)
     for _ in range(5):
         loop.step(twin.sample())
-        learner.advance()
+        learner.step()
     expected = torch.cat([tensor.detach().flatten() for tensor in loop.params])
     torch.testing.assert_close(learner.params, expected, rtol=1e-5, atol=1e-6)
     assert not torch.allclose(learner.params, twin.params, atol=1e-3)
@@ -117,7 +118,7 @@ def test_every_inner_loop_lowers_the_loss(options):
     learner = make_learner(tiny("--adam.learning_rate=0.03", "--meta_batch_size=25", *options))
     before = learner.report()
     for _ in range(40):
-        learner.advance()
+        learner.step()
     after = learner.report()
     assert learner.score(after) > learner.score(before) + 0.3
     assert all(np.isfinite(list(after.values())))
@@ -134,7 +135,7 @@ def test_a_run_reports_and_saves_every_so_often(tmp_path):
     assert (latest["iteration"], latest["best_score"]) == (10, -min(losses))
     learner = make_learner(tiny())
     for _ in range(best["iteration"]):
-        learner.advance()
+        learner.step()
     assert torch.equal(learner.params, best["params"])
 
 
@@ -289,7 +290,7 @@ def test_few_shot_regression_is_learned():
     config = load_config("sinusoid", ["--iterations=3000", "--compile=false"])
     learner = make_learner(config)
     for _ in range(config.iterations):
-        learner.advance()
+        learner.step()
     errors = evaluate(config, learner.params).metrics["mse"].mean(axis=1)
     assert errors[0] > 2  # the best network without adaptation
     assert errors[1] < 1.1

@@ -4,8 +4,9 @@ import pytest
 import torch
 from problems import OBSERVATION_SIZE
 
+from mamlrl.networks.categorical import Categorical
 from mamlrl.networks.context import ContextPolicy
-from mamlrl.networks.distributions import Categorical, DiagonalGaussian
+from mamlrl.networks.gaussian import DiagonalGaussian
 from mamlrl.networks.mlp import MlpPolicy
 
 TASKS, SAMPLES, CONTEXT = 3, 6, 2

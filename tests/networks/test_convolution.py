@@ -3,15 +3,16 @@ import torch
 from problems import relative_error
 from torch import nn
 
-from mamlrl.adaptation.build import make_estimator
+from mamlrl.adaptation.build import AdaptationConfig, make_estimator
+from mamlrl.adaptation.proximal import ProximalConfig
 from mamlrl.adaptation.step_sizes import adapted_mask
-from mamlrl.experiments.experiment import AdaptationConfig, ProximalConfig
-from mamlrl.losses import derivatives as linalg
+from mamlrl.losses import derivatives
 from mamlrl.losses.batches import LabelledBatch
 from mamlrl.losses.derivatives import FisherProduct, HessianProduct, task_gradients, task_outputs
-from mamlrl.losses.policy_losses import TaskLosses, negative_log_likelihood
+from mamlrl.losses.likelihood import negative_log_likelihood
+from mamlrl.losses.task_losses import TaskLosses
+from mamlrl.networks.categorical import Categorical
 from mamlrl.networks.convolution import ConvolutionalNetwork
-from mamlrl.networks.distributions import Categorical
 from mamlrl.outer.objective import MetaObjective
 
 TASKS, SAMPLES, WAYS = 3, 6, 3
@@ -143,7 +144,7 @@ def test_products_do_not_depend_on_the_blocks(network, monkeypatch):
 
     whole = products()
     outputs = network(params, losses.batch.observations)
-    monkeypatch.setattr(linalg, "BLOCK_SAMPLES", 1)
+    monkeypatch.setattr(derivatives, "BLOCK_SAMPLES", 1)
     torch.testing.assert_close(products(), whole, rtol=1e-10, atol=1e-12)
     torch.testing.assert_close(task_outputs(network, params, losses.batch), outputs)
 
@@ -174,7 +175,7 @@ def test_the_meta_gradient_is_that_of_finite_differences(config):
     gradient = MetaObjective(estimator, adapt(params), query).gradient()
     vector = torch.randn(len(params), generator=torch.Generator().manual_seed(3), dtype=torch.float64)
     step = 1e-5
-    ends = [query(adapt(params + sign * step * vector).params).mean() for sign in (1, -1)]
+    ends = [query(adapt(params + sign * step * vector).phi).mean() for sign in (1, -1)]
     torch.testing.assert_close(gradient @ vector, (ends[0] - ends[1]) / (2 * step), rtol=1e-5, atol=1e-8)
 
 

@@ -2,7 +2,7 @@ import pytest
 import torch
 from problems import make_batch, make_params, make_policy, relative_error
 
-from mamlrl.losses.policy_losses import reinforce
+from mamlrl.losses.policy_losses import Reinforce
 from mamlrl.networks import mlp_linearization as linearization
 from mamlrl.networks.mlp_linearization import LossHessian
 
@@ -45,7 +45,7 @@ def test_loss_hessian_is_autograds(case, max_inputs, monkeypatch):
     vectors = torch.randn_like(params)
 
     def loss(outputs):
-        return (torch.sin(outputs) * batch.weights[..., None]).sum() + reinforce(policy.distribution)(
+        return (torch.sin(outputs) * batch.weights[..., None]).sum() + Reinforce(policy.distribution)(
             outputs, batch
         ).sum()
 

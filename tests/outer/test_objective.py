@@ -4,11 +4,12 @@ import pytest
 import torch
 from problems import make_batch, make_inner_losses, make_params, make_policy, relative_error
 
-from mamlrl.adaptation.build import ESTIMATORS, make_estimator
+from mamlrl.adaptation.build import ESTIMATORS, AdaptationConfig, make_estimator
 from mamlrl.adaptation.estimator import Adaptation
-from mamlrl.experiments.experiment import AdaptationConfig, ProximalConfig
+from mamlrl.adaptation.proximal import ProximalConfig
 from mamlrl.losses.derivatives import FisherProduct, task_gradients
-from mamlrl.losses.policy_losses import TaskLosses, clipped_surrogate, surrogate
+from mamlrl.losses.policy_losses import ClippedSurrogate, Surrogate
+from mamlrl.losses.task_losses import TaskLosses
 from mamlrl.outer.objective import MetaObjective
 
 TASKS = 3
@@ -53,8 +54,8 @@ def solve_problem(name, steps=1, discrete=False, activation="tanh"):
     params = estimator.init(make_params(policy))
     losses = make_inner_losses(policy, params[: policy.num_parameters], steps)
     adaptation = estimator.adapt(params, TASKS, lambda step, _: losses[step])
-    batch = make_batch(policy, adaptation.params, seed=5)
-    objective = MetaObjective(estimator, adaptation, TaskLosses(policy, surrogate(policy.distribution), batch))
+    batch = make_batch(policy, adaptation.phi, seed=5)
+    objective = MetaObjective(estimator, adaptation, TaskLosses(policy, Surrogate(policy.distribution), batch))
     return estimator, policy, params, adaptation, batch, objective
 
 
@@ -77,21 +78,21 @@ def central_difference(function, point, vector, step=1e-5):
 @pytest.mark.parametrize("name", ["maml", "first_order"])
 def test_adaptation_is_plain_gradient_descent(name):
     _, _, params, adaptation, _, _ = solve_problem(name, steps=3)
-    assert relative_error(adaptation.params, unrolled(adaptation, params)) < 1e-12
+    assert relative_error(adaptation.phi, unrolled(adaptation, params)) < 1e-12
 
 
 @pytest.mark.parametrize("name", INNER_LOOPS)
 def test_a_replayed_adaptation_is_the_same(name):
     estimator, _, params, adaptation, _, _ = solve_problem(name, steps=2)
-    assert torch.equal(estimator.adapt(params, TASKS, adaptation.replay).params, adaptation.params)
-    assert not torch.equal(adaptation.params, adaptation.initial)
+    assert torch.equal(estimator.adapt(params, TASKS, adaptation.replay).phi, adaptation.phi)
+    assert not torch.equal(adaptation.phi, adaptation.initial)
 
 
 @pytest.mark.parametrize("name", INNER_LOOPS)
 def test_pullback_is_the_transpose_of_pushforward(name):
     estimator, _, params, adaptation, _, _ = solve_problem(name, steps=3)
     jacobian = estimator.linearize(adaptation)
-    v, u = torch.randn_like(params), torch.randn_like(adaptation.params)
+    v, u = torch.randn_like(params), torch.randn_like(adaptation.phi)
     torch.testing.assert_close((jacobian.pushforward(v) * u).sum(), jacobian.pullback(u) @ v)
 
 
@@ -100,14 +101,14 @@ def test_pullback_is_the_transpose_of_pushforward(name):
 def test_pushforward_is_the_derivative_of_the_adaptation(name, steps):
     estimator, _, params, adaptation, _, _ = solve_problem(name, steps)
     v = torch.randn_like(params) / len(params) ** 0.5
-    expected = central_difference(lambda p: estimator.adapt(p, TASKS, adaptation.replay).params, params, v)
+    expected = central_difference(lambda p: estimator.adapt(p, TASKS, adaptation.replay).phi, params, v)
     assert relative_error(estimator.linearize(adaptation).pushforward(v), expected) < 1e-7
 
 
 def test_first_order_jacobian_is_the_identity():
     estimator, _, params, adaptation, _, _ = solve_problem("first_order", steps=2)
     jacobian = estimator.linearize(adaptation)
-    v, u = torch.randn_like(params), torch.randn_like(adaptation.params)
+    v, u = torch.randn_like(params), torch.randn_like(adaptation.phi)
     assert torch.equal(jacobian.pushforward(v), v.expand(TASKS, -1))
     assert torch.equal(jacobian.pullback(u), u.sum(dim=0))
 
@@ -160,7 +161,7 @@ def test_step_size_zero_is_plain_trpo():
     estimator = make_estimator(AdaptationConfig(step_size=0.0), policy)
     (inner,) = make_inner_losses(policy, params, 1)
     adaptation = estimator.adapt(params, TASKS, lambda step, _: inner)
-    losses = TaskLosses(policy, surrogate(policy.distribution), make_batch(policy, params, seed=5))
+    losses = TaskLosses(policy, Surrogate(policy.distribution), make_batch(policy, params, seed=5))
     objective = MetaObjective(estimator, adaptation, losses)
     shared = params.expand(TASKS, -1)
     torch.testing.assert_close(objective.gradient(), task_gradients(losses, shared).mean(dim=0))
@@ -174,7 +175,7 @@ def test_curvature_on_a_fraction_is_the_curvature_of_the_subsampled_data(name):
     estimator, policy, params, adaptation, batch, objective = solve_problem(name)
     v = torch.randn_like(params)
     updates = tuple(replace(update, losses=update.losses.subsample(0.5)) for update in adaptation.updates)
-    losses = TaskLosses(policy, surrogate(policy.distribution), batch.subsample(0.5))
+    losses = TaskLosses(policy, Surrogate(policy.distribution), batch.subsample(0.5))
     expected = MetaObjective(estimator, Adaptation(adaptation.initial, updates), losses).curvature()(v)
     torch.testing.assert_close(objective.curvature(0.5)(v), expected)
     assert relative_error(expected, objective.curvature()(v)) > 1e-3
@@ -184,7 +185,7 @@ def test_curvature_on_a_fraction_is_the_curvature_of_the_subsampled_data(name):
 def test_a_moved_objective_is_the_one_at_the_new_parameters(name):
     _, policy, params, _, _, objective = solve_problem(name, steps=2)
     moved = params + 0.01 * torch.randn_like(params)
-    loss = clipped_surrogate(policy.distribution, 0.02)
+    loss = ClippedSurrogate(policy.distribution, 0.02)
     there = objective.moved(moved, loss)
     assert there.evaluate(moved)[0] != objective.evaluate(moved)[0]
     v = torch.randn_like(params)
@@ -195,7 +196,7 @@ def test_a_moved_objective_is_the_one_at_the_new_parameters(name):
 @pytest.mark.parametrize("name", ["maml", "maml, step sizes per layer", "imaml"])
 def test_inner_kl_gradient_is_central_finite_differences(name):
     _, policy, params, _, _, objective = solve_problem(name, steps=2)
-    loss = surrogate(policy.distribution)
+    loss = Surrogate(policy.distribution)
     there = params + 0.02 * torch.randn_like(params)
     v = torch.randn_like(params) / len(params) ** 0.5
     expected = central_difference(lambda p: objective.moved(p, loss).inner_kl_gradient()[0], there, v)

@@ -5,13 +5,17 @@ import torch
 from problems import make_batch, make_inner_losses, make_params, make_policy, relative_error
 from programs import TINY, deterministic_rows, run
 
-from mamlrl.adaptation.build import ESTIMATORS, make_estimator
-from mamlrl.experiments.experiment import AdamConfig, AdaptationConfig, Config, PrompConfig
-from mamlrl.experiments.files import load_config
+from mamlrl.adaptation.build import ESTIMATORS, AdaptationConfig, make_estimator
+from mamlrl.experiments.command_line import load_config
+from mamlrl.experiments.policy import PolicyExperiment
 from mamlrl.learners.policy import MetaLearner
-from mamlrl.losses.policy_losses import TaskLosses, surrogate
+from mamlrl.losses.policy_losses import Surrogate
+from mamlrl.losses.task_losses import TaskLosses
+from mamlrl.outer.adam import AdamConfig
+from mamlrl.outer.build import OUTER_OPTIMIZERS
 from mamlrl.outer.objective import MetaObjective
-from mamlrl.outer.optimizer import OUTER_OPTIMIZERS, make_outer_optimizer
+from mamlrl.outer.optimizer import make_outer_optimizer
+from mamlrl.outer.promp import PrompConfig
 from mamlrl.runs.checkpoints import load_checkpoint, save_checkpoint
 from mamlrl.timing import PhaseTimer
 
@@ -36,13 +40,13 @@ def make_objective(seed=0, steps=1):
     estimator = make_estimator(AdaptationConfig(step_size=STEP_SIZE), policy, (1.0,) * steps)
     inner = make_inner_losses(policy, params, steps, seed=seed + 10)
     adaptation = estimator.adapt(params, TASKS, lambda step, _: inner[step])
-    batch = make_batch(policy, adaptation.params, seed=seed + 5)
-    objective = MetaObjective(estimator, adaptation, TaskLosses(policy, surrogate(policy.distribution), batch))
+    batch = make_batch(policy, adaptation.phi, seed=seed + 5)
+    objective = MetaObjective(estimator, adaptation, TaskLosses(policy, Surrogate(policy.distribution), batch))
     return policy, params, objective, inner, batch
 
 
 def make_optimizer(name, policy, **promp):
-    config = Config(outer_optimizer=name, adam=AdamConfig(RATE), promp=PrompConfig(**promp))
+    config = PolicyExperiment(outer_optimizer=name, adam=AdamConfig(RATE), promp=PrompConfig(**promp))
     return make_outer_optimizer(config, policy.distribution, torch.zeros_like(make_params(policy)))
 
 
@@ -124,7 +128,7 @@ def test_moments_survive_a_checkpoint(name, timer, tmp_path):
     straight = make_optimizer(name, policy)
     params, _ = straight.step(params, make_objective(0)[2], timer)
     path = tmp_path / "checkpoint.pt"
-    save_checkpoint(path, Config(), {"params": params, "optimizer": straight.state_dict()})
+    save_checkpoint(path, PolicyExperiment(), {"params": params, "optimizer": straight.state_dict()})
     _, state = load_checkpoint(path)
     resumed = make_optimizer(name, policy)
     resumed.load_state_dict(state["optimizer"])

@@ -3,8 +3,7 @@ from dataclasses import replace
 import pytest
 import torch
 
-from mamlrl.experiments.experiment import TrustRegionConfig
-from mamlrl.outer.trust_region import line_search, search_direction
+from mamlrl.outer.trust_region import TrustRegionConfig, line_search, search_direction
 
 CONFIG = TrustRegionConfig(max_kl=0.02, damping=0.1, cg_iterations=50, cg_tolerance=1e-24)
 

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from mamlrl.errors import UserError
-from mamlrl.experiments.files import load_config
+from mamlrl.experiments.command_line import load_config
 from mamlrl.runs.checkpoints import FORMAT_VERSION, load_checkpoint, save_checkpoint
 
 CONFIG = load_config("navigation2d", ["--seed=7", "--policy.hidden_sizes=[3]", "--evaluation.first_step_size=0.3"])
@@ -119,6 +119,22 @@ def test_a_full_device_leaves_the_old_one_alone(saved):
         save_checkpoint(saved, CONFIG, some_state(2.0))
     assert_holds(saved, some_state())
     assert os.listdir(saved.parent) == [saved.name]
+
+
+def test_the_error_of_the_file_is_told_rather_than_that_of_torch(saved, monkeypatch):
+    def save(content, file):
+        try:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        except OSError:
+            raise RuntimeError("unexpected pos 704 vs 598")  # noqa: B904
+
+    monkeypatch.setattr(torch, "save", save)
+    with pytest.raises(UserError) as raised:
+        save_checkpoint(saved, CONFIG, some_state(2.0))
+    monkeypatch.undo()
+    reason = "[Errno 28] No space left on device; the last one written is kept"
+    assert str(raised.value) == f"cannot write checkpoint {saved}: {reason}"
+    assert_holds(saved, some_state())
 
 
 def test_a_folder_that_is_gone_is_an_error(tmp_path):

@@ -10,11 +10,13 @@ from programs import TINY, deterministic_rows, run, start
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 from mamlrl.errors import UserError
-from mamlrl.experiments.files import load_config, plain_config
+from mamlrl.experiments.command_line import load_config
+from mamlrl.experiments.plain import plain_experiment
 from mamlrl.learners.policy import MetaLearner
 from mamlrl.runs.checkpoints import load_checkpoint
 from mamlrl.runs.metrics_file import MetricsWriter, read_metrics
-from mamlrl.runs.training import best_checkpoint, latest_checkpoint, train
+from mamlrl.runs.saved import best_checkpoint, latest_checkpoint
+from mamlrl.runs.training import train
 
 
 def tiny_config(*overrides):
@@ -26,7 +28,7 @@ def test_a_run_leaves_config_metrics_events_and_checkpoints(tmp_path):
     assert train(config, tmp_path / "run") == 0
     rows = deterministic_rows(tmp_path / "run")
     assert [row["iteration"] for row in rows] == ["1", "2", "3"]
-    assert yaml.safe_load((tmp_path / "run/config.yaml").read_text()) == plain_config(config)
+    assert yaml.safe_load((tmp_path / "run/config.yaml").read_text()) == plain_experiment(config)
     saved, state = load_checkpoint(latest_checkpoint(tmp_path / "run"))
     assert saved == config
     assert state["iteration"] == 3

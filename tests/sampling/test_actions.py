@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 from gymnasium.spaces import Box, Discrete
-from samplers import ClockEnv, ScriptedPolicy, generators, make_sampler, sample_fake
+from samplers import ClockEnv, ScriptedPolicy, make_sampler, randomness, sample_fake
 
 
 @pytest.mark.parametrize(
@@ -27,7 +27,7 @@ def test_actions_are_rescaled_and_clipped_to_the_bounds(rescale, bound, action, 
     env = ClockEnv(num_envs=2, horizon=1, action_space=bounds)
     policy = ScriptedPolicy(torch.tensor(action, dtype=torch.float64).expand(1, 2, 2))
     sampler = make_sampler(env, 1, policy, rescale_actions=rescale, action_bound=bound)
-    rollouts = sampler.sample(torch.zeros(1), *generators())
+    rollouts = sampler.sample(torch.zeros(1), randomness())
     np.testing.assert_allclose(env.received[0], [expected, expected], atol=1e-12)
     assert rollouts.actions[0, 0, 0].tolist() == action
 
@@ -36,7 +36,7 @@ def test_actions_are_rescaled_and_clipped_to_the_bounds(rescale, bound, action, 
 def test_actions_without_bounds_reach_the_environment_as_they_are(rescale):
     env = ClockEnv(num_envs=2, horizon=1, action_space=Box(-np.inf, np.inf, (2,)))
     policy = ScriptedPolicy(torch.tensor([0.5, -30.0], dtype=torch.float64).expand(1, 2, 2))
-    make_sampler(env, 1, policy, rescale_actions=rescale).sample(torch.zeros(1), *generators())
+    make_sampler(env, 1, policy, rescale_actions=rescale).sample(torch.zeros(1), randomness())
     assert env.received[0].tolist() == [[0.5, -30.0]] * 2
 
 

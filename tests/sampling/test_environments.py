@@ -1,11 +1,10 @@
 import pytest
-import torch
 
 from mamlrl.envs.navigation import Navigation2DVectorEnv
 from mamlrl.errors import UserError
-from mamlrl.experiments.experiment import EnvConfig, SamplingConfig
 from mamlrl.sampling import build as environments
-from mamlrl.sampling.build import make_device, make_task_env, make_task_envs
+from mamlrl.sampling.build import EnvConfig, make_task_env, make_task_envs
+from mamlrl.sampling.settings import SamplingConfig
 
 
 @pytest.mark.parametrize("prefix", ["", "mamlrl.envs:"])
@@ -58,10 +57,3 @@ def test_what_draws_without_a_screen_is_chosen_for_pictures_only(monkeypatch):
     assert not chosen
     make_task_env(EnvConfig(), 1, "rgb_array")
     assert chosen
-
-
-def test_devices():
-    assert make_device("cpu") == torch.device("cpu")
-    for name in ("cuda:99", "no such device"):
-        with pytest.raises(UserError, match=f"device: there is no {name} here; there are: cpu"):
-            make_device(name)

@@ -14,17 +14,17 @@ from samplers import (
     KWARGS,
     TASKS,
     ClockEnv,
-    generators,
     init,
     make_env,
     make_sampler,
+    randomness,
     sample,
 )
 
 from mamlrl.errors import NonFiniteError
-from mamlrl.experiments.experiment import PolicyConfig, SamplingConfig
-from mamlrl.networks.mlp import make_policy
+from mamlrl.networks.build import PolicyConfig, make_policy
 from mamlrl.sampling.sampler import Sampler
+from mamlrl.sampling.settings import SamplingConfig
 
 
 def group_of_fakes(*envs):
@@ -43,10 +43,10 @@ def test_groups_sample_what_one_environment_does(sizes, unit):
     assert grouped.num_tasks == TASKS
     grouped.set_tasks(whole.groups[0].env.tasks[::EPISODES])
     params = torch.stack([init(whole, seed) for seed in range(TASKS)])
-    expected, rollouts = (sampler.sample(params, *generators()) for sampler in (whole, grouped))
+    expected, rollouts = (sampler.sample(params, randomness()) for sampler in (whole, grouped))
     for name in FIELDS:
         torch.testing.assert_close(getattr(rollouts, name), getattr(expected, name), rtol=0, atol=1e-12)
-    shared = [sampler.sample(params[0], *generators()).actions for sampler in (whole, grouped)]
+    shared = [sampler.sample(params[0], randomness()).actions for sampler in (whole, grouped)]
     torch.testing.assert_close(*shared, rtol=0, atol=1e-12)
 
 

@@ -6,8 +6,7 @@ import pytest
 from samplers import ENV_ID, FIELDS, ClockEnv, sample_fake
 
 from mamlrl.errors import NonFiniteError
-from mamlrl.experiments.experiment import AdvantageConfig
-from mamlrl.sampling.advantages import process
+from mamlrl.sampling.advantages import AdvantageConfig, process
 
 
 @pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])

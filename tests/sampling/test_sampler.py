@@ -15,17 +15,17 @@ from samplers import (
     TASKS,
     ClockEnv,
     ScriptedPolicy,
-    generators,
     init,
     make_env,
     make_sampler,
+    randomness,
     sample,
     sample_fake,
 )
 
 from mamlrl.errors import NonFiniteError
-from mamlrl.experiments.experiment import SamplingConfig
 from mamlrl.sampling.sampler import Sampler
+from mamlrl.sampling.settings import SamplingConfig
 
 
 def in_bounds(actions, space):
@@ -169,9 +169,9 @@ def test_rollouts_depend_on_both_generators_and_leave_the_global_ones_alone():
 
 
 def test_successive_samples_differ():
-    sampler, (rng, generator) = make_sampler(make_env()), generators()
-    first = sampler.sample(init(sampler), rng, generator)
-    second = sampler.sample(init(sampler), rng, generator)
+    sampler, source = make_sampler(make_env()), randomness()
+    first = sampler.sample(init(sampler), source)
+    second = sampler.sample(init(sampler), source)
     assert not torch.equal(first.actions[:, :, 0], second.actions[:, :, 0])
 
 
@@ -182,7 +182,7 @@ def test_watchers_are_told_of_every_reset_and_step():
     def watch(rewards, running):
         told.append((env.time, rewards.tolist(), running.tolist()))
 
-    Sampler([env], policy, SamplingConfig(1), CPU, watch).sample(torch.zeros(1), *generators())
+    Sampler([env], policy, SamplingConfig(1), CPU, watch).sample(torch.zeros(1), randomness())
     assert told == [
         (0, [0, 0], [True, True]),
         (1, [0, 0], [False, True]),

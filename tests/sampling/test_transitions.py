@@ -3,14 +3,14 @@
 import numpy as np
 import torch
 from budgets import kept_by_simulation
-from samplers import EPISODES, FIELDS, generators, init, make_env, make_sampler, sample
+from samplers import EPISODES, FIELDS, init, make_env, make_sampler, randomness, sample
 
 
 def rounds_of_episodes(number):
     """The rounds that a sampler with seed 0 collects, one after another."""
-    sampler, (rng, generator) = make_sampler(make_env()), generators()
+    sampler, source = make_sampler(make_env()), randomness()
     params = init(sampler)
-    return [sampler.sample(params, rng, generator) for _ in range(number)]
+    return [sampler.sample(params, source) for _ in range(number)]
 
 
 def test_sampling_by_transitions_collects_the_budget_and_keeps_what_the_simulation_completes():

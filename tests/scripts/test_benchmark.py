@@ -89,7 +89,7 @@ def test_bare_physics_are_those_of_the_sampled_episodes(groups):
     sampler = learner.sampler
     assert len(sampler.groups) == groups
     sampler.set_tasks(sampler.sample_tasks(np.random.default_rng(0)))
-    rollouts = sampler.sample(learner.params, np.random.default_rng(3), learner.generator)
+    rollouts = sampler.sample(learner.params, np.random.default_rng(3), learner.randomness.generator)
     reached = np.concatenate([group.env.simulator.positions for group in sampler.groups])
     physics = mamlrl.scripts.benchmark.BarePhysics(learner.config, sampler)
     assert physics.seconds(rollouts, np.random.default_rng(3)) > 0

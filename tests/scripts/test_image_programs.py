@@ -3,8 +3,9 @@ import json
 import pytest
 from programs import run
 
-from mamlrl.experiments.files import load_config
-from mamlrl.learners.build import evaluate, make_learner
+from mamlrl.evaluation.build import evaluate
+from mamlrl.experiments.command_line import load_config
+from mamlrl.learners.build import make_learner
 from mamlrl.runs.metrics_file import read_metrics
 from mamlrl.supervised.strokes import write_strokes
 
@@ -63,7 +64,7 @@ def test_meta_training_learns_to_tell_new_characters_apart(config, tmp_path):
     write_strokes(tmp_path, seed=0)
     learner = make_learner(load_config(config, [f"--data.folder={tmp_path}", "--evaluation.tasks=100"]))
     for _ in range(300):
-        learner.advance()
+        learner.step()
     accuracy = evaluate(learner.config, learner.params).metrics["accuracy"].mean(axis=1)
     assert accuracy[0] == pytest.approx(0.2, abs=0.05)  # chance
     assert accuracy[1] > 0.6

@@ -8,7 +8,9 @@ import pytest
 from PIL import Image
 from programs import TINY, deterministic_rows, run
 
-from mamlrl.figures.plotting import adaptation_curves, learning_curves, navigation_paths
+from mamlrl.figures.adaptation_curves import adaptation_curves
+from mamlrl.figures.learning_curves import learning_curves
+from mamlrl.figures.navigation_paths import navigation_paths
 from mamlrl.scripts import plot
 
 
@@ -39,9 +41,8 @@ def drawn(monkeypatch):
 
         return draw
 
-    for function in (learning_curves, adaptation_curves):
+    for function in (learning_curves, adaptation_curves, navigation_paths):
         monkeypatch.setattr(plot, function.__name__, keep(function))
-    monkeypatch.setitem(plot.CHECKPOINT_FIGURES, "paths", keep(navigation_paths))
     return figures
 
 

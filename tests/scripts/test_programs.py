@@ -8,7 +8,7 @@ from PIL import Image
 from programs import TINY, run
 
 from mamlrl import __version__
-from mamlrl.runs.training import best_checkpoint
+from mamlrl.runs.saved import best_checkpoint
 from mamlrl.scripts import main
 from mamlrl.scripts.main import PROGRAMS
 

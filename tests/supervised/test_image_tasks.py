@@ -8,10 +8,10 @@ from PIL import Image
 from torch.nn import functional
 
 from mamlrl.errors import UserError
-from mamlrl.experiments.experiment import DataConfig, PolicyConfig
-from mamlrl.experiments.files import load_config
+from mamlrl.experiments.command_line import load_config
 from mamlrl.learners.build import make_learner
-from mamlrl.supervised.build import make_supervised_tasks
+from mamlrl.networks.build import PolicyConfig
+from mamlrl.supervised.build import DataConfig, make_supervised_tasks
 from mamlrl.supervised.image_sets import ImageSet
 from mamlrl.supervised.image_tasks import ImageTasks
 from mamlrl.supervised.mini_imagenet import read_mini_imagenet

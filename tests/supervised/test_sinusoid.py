@@ -3,7 +3,7 @@ import pytest
 import torch
 from scipy import stats
 
-from mamlrl.experiments.experiment import PolicyConfig
+from mamlrl.networks.build import PolicyConfig
 from mamlrl.networks.context import ContextPolicy
 from mamlrl.supervised.sinusoid import Sinusoid
 

@@ -6,6 +6,7 @@ Writes a checkpoint for `mamlrl evaluate`: `python averaged_networks.py mean 0.1
 from __future__ import annotations
 
 import argparse
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -15,7 +16,8 @@ from torch import Tensor
 from mamlrl import load_config
 from mamlrl.losses.batches import LabelledBatch
 from mamlrl.losses.derivatives import task_gradients
-from mamlrl.losses.policy_losses import TaskLosses, negative_log_likelihood
+from mamlrl.losses.likelihood import negative_log_likelihood
+from mamlrl.losses.task_losses import TaskLosses
 from mamlrl.networks.network import Network
 from mamlrl.runs.checkpoints import save_checkpoint
 from mamlrl.supervised.sinusoid import Sinusoid
@@ -26,7 +28,7 @@ BATCH = 10
 STEPS = 3000
 
 
-def main() -> None:
+def main(arguments: Sequence[str] | None = None) -> None:
     """Trains all networks at once, averages them, saves the average."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument(
@@ -34,18 +36,18 @@ def main() -> None:
     )
     parser.add_argument("weight", type=float, help="of the regularisation")
     parser.add_argument("output", type=Path, help="checkpoint to write")
-    arguments = parser.parse_args()
-    config = load_config("sinusoid", ["--adaptation.estimator=first_order"])
+    options = parser.parse_args(arguments)
+    config = load_config("sinusoid", ["--config=first_order"])
     tasks = Sinusoid()
-    network = tasks.make_network(config.policy)
+    network = tasks.make_network(config.network)
     rng = np.random.default_rng(config.seed)
     data = tasks.sample(rng, NUM_TASKS, EXAMPLES, 1).support
     generator = torch.Generator().manual_seed(config.seed)
     params = torch.stack([network.init(generator) for _ in range(NUM_TASKS)])
-    params = train(network, params, data, rng, arguments.regularisation, arguments.weight)
+    params = train(network, params, data, rng, options.regularisation, options.weight)
     losses = TaskLosses(network, negative_log_likelihood(network.distribution), data)
     print(f"mean squared error of the networks: {float(losses(params).mean()) - np.log(np.pi) / 2:.3f}")
-    save_checkpoint(arguments.output, config, {"params": params.mean(dim=0), "iteration": STEPS})
+    save_checkpoint(options.output, config, {"params": params.mean(dim=0), "iteration": STEPS})
 
 
 def train(

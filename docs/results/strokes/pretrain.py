@@ -2,11 +2,13 @@
 
     python docs/results/strokes/pretrain.py FOLDER
 
-writes FOLDER/zero_head_seed0.pt and FOLDER/random_head_seed0.pt, for `mamlrl evaluate` to fine-tune. It sees as
-many images as the meta-training runs beside it: 2000 iterations x 8 tasks x 5 classes x 6 images.
+writes FOLDER/zero_head_seed0.pt and FOLDER/random_head_seed0.pt, for `mamlrl evaluate` to fine-tune. Further
+options are settings of the experiment, such as `--data.folder data/strokes`. It sees as many images as the
+meta-training runs beside it: 2000 iterations x 8 tasks x 5 classes x 6 images.
 """
 
 import sys
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -14,14 +16,14 @@ import numpy as np
 import torch
 from tqdm import trange
 
-from mamlrl.experiments.experiment import Config
-from mamlrl.experiments.files import load_config
+from mamlrl import SupervisedExperiment, load_config
 from mamlrl.losses.batches import LabelledBatch
 from mamlrl.losses.derivatives import task_gradients
-from mamlrl.losses.policy_losses import TaskLosses, negative_log_likelihood
+from mamlrl.losses.likelihood import negative_log_likelihood
+from mamlrl.losses.task_losses import TaskLosses
+from mamlrl.networks.categorical import Categorical
 from mamlrl.networks.convolution import ConvolutionalNetwork
-from mamlrl.networks.distributions import Categorical
-from mamlrl.outer.optimizer import Adam
+from mamlrl.outer.adam import Adam
 from mamlrl.runs.checkpoints import save_checkpoint
 from mamlrl.supervised.build import make_supervised_tasks
 from mamlrl.supervised.image_sets import ImageSet
@@ -29,14 +31,14 @@ from mamlrl.supervised.image_sets import ImageSet
 BATCH_SIZE = 64
 
 
-def pretrain(network: ConvolutionalNetwork, images: ImageSet, config: Config) -> torch.Tensor:
+def pretrain(network: ConvolutionalNetwork, images: ImageSet, config: SupervisedExperiment) -> torch.Tensor:
     """Trains a classifier of all classes with Adam; returns its parameters, shape (P,)."""
     data = config.data
     seen = config.iterations * config.meta_batch_size * data.ways * (data.shots + data.queries)
     rng = np.random.default_rng(config.seed)
     params = network.init(torch.Generator().manual_seed(config.seed))
     classes = np.repeat(np.arange(len(images.counts)), images.counts)
-    optimizer = Adam(config.adam)
+    optimizer = Adam(config.adam, params)
     for _ in trange(seen // BATCH_SIZE):
         chosen = rng.integers(len(classes), size=BATCH_SIZE)
         batch = LabelledBatch(
@@ -49,13 +51,12 @@ def pretrain(network: ConvolutionalNetwork, images: ImageSet, config: Config) ->
     return params
 
 
-def main() -> None:
+def main(arguments: Sequence[str] | None = None) -> None:
     """Pretrains and writes the checkpoints."""
-    folder = Path(sys.argv[1])
-    folder.mkdir(parents=True, exist_ok=True)
-    config = load_config("strokes", ["--adaptation.estimator=first_order"])
+    folder, *options = sys.argv[1:] if arguments is None else arguments
+    config = load_config("strokes", ["--config=first_order", *options])
     tasks = make_supervised_tasks(config.data, "train")
-    network = tasks.make_network(config.policy)
+    network = tasks.make_network(config.network)
     classifier = replace(network, distribution=Categorical(len(tasks.images.counts)))
     pretrained = classifier.unflatten(pretrain(classifier, tasks.images, config))
     fresh = network.unflatten(network.init(torch.Generator().manual_seed(config.seed)))
@@ -63,7 +64,8 @@ def main() -> None:
     for name, factor in {"zero_head": 0.0, "random_head": 1.0}.items():
         tensors = [factor * fresh[key] if key.startswith(head) else pretrained[key] for key in network.shapes]
         params = torch.cat([tensor.flatten() for tensor in tensors])
-        path = folder / f"{name}_seed{config.seed}.pt"
+        path = Path(folder) / f"{name}_seed{config.seed}.pt"
+        path.parent.mkdir(parents=True, exist_ok=True)
         save_checkpoint(path, config, {"params": params, "iteration": int(config.iterations)})
 
 

@@ -4,10 +4,10 @@ import pytest
 import torch
 from problems import make_policy
 
-from mamlrl.adaptation.build import make_estimator
+from mamlrl.adaptation.build import AdaptationConfig, make_estimator
+from mamlrl.adaptation.proximal import ProximalConfig
 from mamlrl.adaptation.step_sizes import adapted_mask
 from mamlrl.errors import UserError
-from mamlrl.experiments.experiment import AdaptationConfig, ProximalConfig
 
 IMAML = AdaptationConfig(estimator="imaml", proximal=ProximalConfig(weight=2.0))
 

@@ -4,17 +4,19 @@ import pytest
 import torch
 from scipy import stats
 
-from mamlrl.networks.distributions import CanonicalFamily, Categorical, DiagonalGaussian, IsotropicGaussian
+from mamlrl.networks.categorical import Categorical
+from mamlrl.networks.distribution import CanonicalDistribution
+from mamlrl.networks.gaussian import DiagonalGaussian, IsotropicGaussian
 
 SIZE = 4
 SHAPE = (3, 5)  # leading axes
 
-FAMILIES = {
+DISTRIBUTIONS = {
     "gaussian": DiagonalGaussian(SIZE),
     "isotropic": IsotropicGaussian(SIZE, variance=0.3),
     "categorical": Categorical(SIZE),
 }
-every_family = pytest.mark.parametrize("distribution", FAMILIES.values(), ids=FAMILIES)
+every_distribution = pytest.mark.parametrize("distribution", DISTRIBUTIONS.values(), ids=DISTRIBUTIONS)
 
 
 @pytest.fixture
@@ -49,7 +51,7 @@ def test_sizes():
     assert (Categorical(3).head_size, Categorical(3).output_size) == (3, 3)
 
 
-@every_family
+@every_distribution
 @pytest.mark.parametrize("shape", [(), (7,), SHAPE])
 def test_log_prob_equals_torch(distribution, generator, shape):
     outputs = random_outputs(distribution, generator, shape)
@@ -61,7 +63,7 @@ def test_log_prob_equals_torch(distribution, generator, shape):
     close(log_prob, reference.log_prob(actions))
 
 
-@every_family
+@every_distribution
 @pytest.mark.parametrize("shape", [(), (7,), SHAPE])
 def test_entropy_equals_torch(distribution, generator, shape):
     outputs = random_outputs(distribution, generator, shape)
@@ -70,7 +72,7 @@ def test_entropy_equals_torch(distribution, generator, shape):
     close(entropy, in_torch(distribution, outputs).entropy())
 
 
-@every_family
+@every_distribution
 @pytest.mark.parametrize("shape", [(), (7,), SHAPE])
 def test_kl_equals_torch(distribution, generator, shape):
     outputs = random_outputs(distribution, generator, shape)
@@ -83,7 +85,7 @@ def test_kl_equals_torch(distribution, generator, shape):
         assert not torch.allclose(kl, distribution.kl(other, outputs))
 
 
-@every_family
+@every_distribution
 def test_kl_to_itself_is_zero_with_zero_gradient(distribution, generator):
     outputs = random_outputs(distribution, generator)
     other = outputs.clone().requires_grad_()
@@ -93,7 +95,7 @@ def test_kl_to_itself_is_zero_with_zero_gradient(distribution, generator):
     close(gradient, torch.zeros_like(outputs))
 
 
-@every_family
+@every_distribution
 def test_gradients_of_log_prob_equal_torch(distribution, generator):
     outputs = random_outputs(distribution, generator).requires_grad_()
     torch.manual_seed(0)
@@ -103,7 +105,7 @@ def test_gradients_of_log_prob_equal_torch(distribution, generator):
     close(actual, expected)
 
 
-@every_family
+@every_distribution
 def test_fisher_product_equals_the_hessian_of_kl(distribution, generator):
     outputs = random_outputs(distribution, generator)
     tangents = random_outputs(distribution, generator)
@@ -114,7 +116,9 @@ def test_fisher_product_equals_the_hessian_of_kl(distribution, generator):
         close(products[tuple(index)], hessian @ tangents[tuple(index)], atol=1e-10)
 
 
-@pytest.mark.parametrize("distribution", [d for d in FAMILIES.values() if isinstance(d, CanonicalFamily)], ids=str)
+@pytest.mark.parametrize(
+    "distribution", [d for d in DISTRIBUTIONS.values() if isinstance(d, CanonicalDistribution)], ids=str
+)
 def test_scores_are_gradients_whose_derivative_is_minus_the_fisher_matrix(distribution, generator):
     outputs = random_outputs(distribution, generator).requires_grad_()
     tangents = random_outputs(distribution, generator)
@@ -166,7 +170,7 @@ def test_categorical_takes_actions_of_any_number_type(generator):
     close(distribution.log_prob(outputs, actions.int()), distribution.log_prob(outputs, actions))
 
 
-@every_family
+@every_distribution
 @pytest.mark.parametrize("shape", [(), (7,), SHAPE])
 def test_samples_have_the_shape_and_type_of_actions(distribution, generator, shape):
     for dtype in (torch.float32, torch.float64):
@@ -221,7 +225,7 @@ def test_categorical_samples_belong_to_their_own_outputs(generator):
     torch.testing.assert_close(draw(distribution, outputs, generator), certain)
 
 
-@every_family
+@every_distribution
 def test_samples_depend_on_the_generators_state_alone(distribution, generator):
     outputs = random_outputs(distribution, generator, (50,))
     state = generator.get_state()

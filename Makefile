@@ -3,7 +3,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 DEMO := demo
 
-.PHONY: demo test test-slow format clean
+.PHONY: demo test test-slow docs format clean
 
 $(BIN)/python:
 	$(PYTHON) -m venv $(VENV)
@@ -38,6 +38,10 @@ test: $(VENV)/installed-test
 # Statistical checks that train policies; minutes to hours.
 test-slow: $(VENV)/installed-test
 	$(BIN)/pytest -q -m slow
+
+# The page of all settings, from their docstrings.
+docs: $(VENV)/installed-test
+	$(BIN)/python -m mamlrl.experiments.settings_page > docs/settings.md
 
 format: $(VENV)/installed-test
 	$(BIN)/ruff format .

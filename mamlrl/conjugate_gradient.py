@@ -42,7 +42,7 @@ def conjugate_gradient(
     Args:
         matvec: Multiplies by A, the A of each system where there are several.
         b: Right-hand sides, shape (..., P).
-        max_iterations: Most products with A.
+        max_iterations: Maximum number of products with A.
         tolerance: Squared norm of the residual, relative to that of b, at which to stop.
 
     Returns:
@@ -74,8 +74,8 @@ def warn_of_surplus_iterations(key: str, iterations: int, size: int) -> None:
     """Logs a warning if conjugate gradient may take more iterations than the system has unknowns.
 
     Args:
-        key: The setting.
-        iterations: Its value.
+        key: Name of the setting.
+        iterations: Value of the setting.
         size: Number of unknowns.
     """
     if iterations > size:

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 
 Metrics = dict[str, float]
 
 ITERATION = "iteration"
 ENV_STEPS = "env_steps"
+KL = "kl"
+META_GRADIENT_NORM = "gradient_norm/meta"
 SECONDS = "seconds/"
 _AFTER_STEP = "/step_"
 
 
 def after_step(metric: str, step: int) -> str:
-    """Returns the name of a metric's mean over tasks after so many inner steps, such as `return/step_1`."""
+    """Returns the name of a metric's mean over tasks after a number of inner steps, such as `return/step_1`."""
     return f"{metric}{_AFTER_STEP}{step}"
 
 
@@ -35,6 +37,11 @@ def steps_of(metric: str, names: Iterable[str]) -> dict[int, str]:
     return {int(name.removeprefix(prefix)): name for name in names if name.startswith(prefix)}
 
 
+def means(rows: Sequence[Metrics]) -> Metrics:
+    """Returns the mean of each metric over rows, which have the same metrics."""
+    return {name: sum(row[name] for row in rows) / len(rows) for name in rows[0]} if rows else {}
+
+
 def seconds(phases: Mapping[str, float]) -> Metrics:
-    """Returns the metrics of how many seconds each phase took."""
+    """Returns the metrics that say how many seconds each phase took."""
     return {f"{SECONDS}{phase}": duration for phase, duration in phases.items()}

@@ -11,11 +11,11 @@ import torch
 
 @dataclass(frozen=True)
 class Randomness:
-    """Two generators: of what NumPy draws, and of what PyTorch draws on its device.
+    """A NumPy generator, and a PyTorch generator on a device.
 
     Attributes:
-        rng: Of tasks, environments and examples.
-        generator: Of parameters and actions.
+        rng: Draws tasks, the seeds of environments, and examples.
+        generator: Draws initial parameters and actions.
     """
 
     rng: np.random.Generator
@@ -27,7 +27,7 @@ class Randomness:
         return cls(np.random.default_rng(seed), torch.Generator(device).manual_seed(seed))
 
     def state_dict(self) -> dict[str, Any]:
-        """Returns the states of both, of types that load without running code."""
+        """Returns the states of both generators, in types that load without running code."""
         return {"rng": self.rng.bit_generator.state, "generator": self.generator.get_state()}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:

@@ -14,10 +14,10 @@ class PhaseTimer:
     """Adds up the seconds of named phases; a phase within another does not count for the outer one.
 
     Args:
-        device: Whose queued work a phase waits for.
+        device: Device whose queued work a phase waits for.
 
     Attributes:
-        seconds: By phase.
+        seconds: Seconds that each phase took, by its name.
     """
 
     def __init__(self, device: torch.device) -> None:
@@ -47,7 +47,7 @@ class PhaseTimer:
 
 
 def seconds_of(work: Callable[[], object], device: torch.device) -> float:
-    """Returns how long some work takes on a device."""
+    """Returns how many seconds some work takes on a device."""
     timer = PhaseTimer(device)
     with timer.phase("work"):
         work()

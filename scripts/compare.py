@@ -28,7 +28,6 @@ from mamlrl.scripts.program import run_program
 from mamlrl.settings.numbers import PositiveInt
 
 Counts = restricted_string_type("Counts", r"[1-9]\d*(,[1-9]\d*)*$")
-Names = restricted_string_type("Names", "({0})(,({0}))*$".format("|".join(ESTIMATORS)))
 
 
 def run(arguments: Sequence[str]) -> int:
@@ -36,6 +35,9 @@ def run(arguments: Sequence[str]) -> int:
     command_line = CommandLine("mamlrl compare", "Compare meta-gradients with a converged one.")
     _add_arguments(command_line)
     options = command_line.parse(arguments)
+    estimators = options.estimators.split(",")
+    for estimator in estimators:
+        ESTIMATORS.choose("estimators", estimator)
     saved = SavedRun.load(options.checkpoint) if options.checkpoint else None
     config = comparable(gradient_experiment(command_line.experiment(saved.experiment if saved else None)))
     params = saved.state["params"] if saved else None
@@ -46,7 +48,7 @@ def run(arguments: Sequence[str]) -> int:
     title = _describe(problem, config.adaptation.proximal.weight)
     print(f"{title}, {torch.get_num_threads()} threads; medians of {options.repeats}\n{_verify(reference)}")
     chosen = settings(
-        options.estimators.split(","),
+        estimators,
         [int(count) for count in options.inner_steps.split(",")],
         [int(count) for count in options.cg_steps.split(",")],
         config.adaptation.proximal.cg_iterations,
@@ -61,8 +63,8 @@ def run(arguments: Sequence[str]) -> int:
 
 
 def _add_arguments(parser: CommandLine) -> None:
-    parser.add_argument("--checkpoint", type=Path | None, help="Checkpoint to take experiment and parameters of.")
-    parser.add_argument("--estimators", type=Names, default=",".join(ESTIMATORS), help="Which to compare.")
+    parser.add_argument("--checkpoint", type=Path | None, help="Checkpoint with the experiment and parameters.")
+    parser.add_argument("--estimators", type=str, default=",".join(ESTIMATORS), help="Which to compare.")
     parser.add_argument("--inner_steps", type=Counts, default="1,2,4,8,16,32,64", help="Numbers of inner steps.")
     parser.add_argument(
         "--cg_steps",
@@ -70,7 +72,7 @@ def _add_arguments(parser: CommandLine) -> None:
         default="1,2,5,10,20",
         help="Iterations of conjugate gradient, for imaml with the most inner steps.",
     )
-    parser.add_argument("--repeats", type=PositiveInt, default=3, help="Times are medians of so many.")
+    parser.add_argument("--repeats", type=PositiveInt, default=3, help="Measurements to take the median of.")
     parser.add_argument("--output", type=Path, required=True, help="Folder for comparison.csv and comparison.png.")
 
 

@@ -30,14 +30,15 @@ def run(arguments: Sequence[str]) -> int:
     )
     command_line.add_argument("--json", type=Path, help="File to write everything to.")
     options = command_line.parse(arguments)
-    records, decimals = [], []
-    for saved in [SavedRun.load(path) for path in options.checkpoints]:
-        evaluation = saved.evaluate(command_line.experiment(saved.experiment))
+    runs = [SavedRun.load(path) for path in options.checkpoints]
+    experiments = [command_line.experiment(saved.experiment) for saved in runs]  # all, before the work begins
+    records = []
+    for saved, experiment in zip(runs, experiments, strict=True):
+        evaluation = saved.evaluate(experiment)
         records.append(_record(saved, evaluation))
-        decimals.append(evaluation.decimals)
         print(_table(f"{saved.path}, meta-iteration {saved.state['iteration']}", evaluation))
-    if len(records) > 1 and len({len(record["steps"]) for record in records}) == 1:
-        print(_table_over_runs(records, decimals[0]))
+    if len(records) > 1 and len({(record["metric"], len(record["steps"])) for record in records}) == 1:
+        print(_table_over_runs(records, evaluation.decimals))
     if options.json is not None:
         write_text(options.json, json.dumps(records, indent=1) + "\n")
     return 0

@@ -20,7 +20,8 @@ if not __package__:  # run as a file, perhaps of a checkout that is not installe
 from mamlrl.errors import UserError
 from mamlrl.evaluation.evaluation import Evaluation
 from mamlrl.experiments.command_line import CommandLine
-from mamlrl.experiments.old_formats import with_kind
+from mamlrl.experiments.experiment import Experiment
+from mamlrl.experiments.plain import restore_experiment
 from mamlrl.figures.adaptation_curves import adaptation_curves
 from mamlrl.figures.image_file import write_figure
 from mamlrl.figures.learning_curves import learning_curves
@@ -78,9 +79,8 @@ def _runs_by_config(folders: Sequence[Path]) -> dict[str, list[list[Metrics]]]:
         metrics = read_metrics(folder / "metrics.csv")
         if not metrics:
             raise UserError(f"{folder} has no finished meta-iteration to draw")
-        label = labels.setdefault(
-            str({**_read_config(folder / "config.yaml"), "seed": None}), _label(folder, folder.name, folders)
-        )
+        experiment = replace(_read_config(folder / "config.yaml"), seed=0)
+        label = labels.setdefault(str(experiment), _label(folder, folder.name, folders))
         groups.setdefault(label, []).append(metrics)
     return groups
 
@@ -90,14 +90,13 @@ def _label(path: Path, name: str, paths: Sequence[Path]) -> str:
     return name if [other.name for other in paths].count(path.name) == 1 else str(path)
 
 
-def _read_config(path: Path) -> dict[str, Any]:
+def _read_config(path: Path) -> Experiment:
     try:
-        config = yaml.safe_load(path.read_text())
+        return restore_experiment(yaml.safe_load(path.read_text()))
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
         raise UserError(f"cannot read {path}: {' '.join(str(error).split())}") from error
-    if not isinstance(config, dict):
-        raise UserError(f"{path} is not the config of a run")
-    return with_kind(config)
+    except UserError as error:
+        raise UserError(f"{path} is not the config of a run: {error}") from error
 
 
 def _records_by_file(paths: Sequence[Path]) -> dict[str, list[dict[str, Any]]]:

@@ -10,9 +10,8 @@ from mamlrl.envs.physics.engine import mujoco
 from mamlrl.envs.physics.simulator import FloatArray, Simulator
 
 MODEL_FILE = "half_cheetah.xml"
-TORSO = (
-    1  # number of the body; its coordinates are x, z and an angle about y, and each other body has one more angle
-)
+# Number of the body: its coordinates are x, z and an angle about y, and each other body has one more angle
+TORSO = 1
 
 
 class RllabHalfCheetah(Body):

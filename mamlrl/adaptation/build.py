@@ -20,12 +20,12 @@ from mamlrl.settings.numbers import NonNegativeFinite, PositiveInt
 
 ESTIMATORS: Registry[Callable[[AdaptationConfig, Network], UpdateRule]] = Registry("estimator")
 
-if TYPE_CHECKING:
-    EstimatorName = str
-    InnerLossName = str
-else:
+if not TYPE_CHECKING:  # the parser reads what the type checker does not
     EstimatorName = ESTIMATORS.name_type("EstimatorName")
     InnerLossName = INNER_LOSSES.name_type("InnerLossName")
+else:
+    EstimatorName = str
+    InnerLossName = str
 
 
 @dataclass(frozen=True)
@@ -36,7 +36,7 @@ class AdaptationConfig:
         estimator: Meta-gradient: `maml` differentiates through the inner steps, `first_order` takes their
             Jacobian for the identity, `imaml` differentiates the minimum of the proximal inner objective.
         steps: Adaptation steps; of policies, each is on freshly sampled episodes.
-        gradient_steps: Steps of gradient descent, or of another optimizer, in each of them.
+        gradient_steps: Steps of gradient descent, or of another optimizer, in each adaptation step.
         step_size: Step size of the inner loop; where it is learned, the initial one.
         learned_step_size: Which step sizes are meta-parameters: `none`, `one`, one `per_layer`, or one
             `per_parameter` (Meta-SGD, Li et al. 2017).

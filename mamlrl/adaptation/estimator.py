@@ -18,6 +18,7 @@ from torch import Tensor
 from mamlrl.adaptation.update_rule import Update, UpdateJacobian, UpdateRule
 from mamlrl.errors import UserError
 from mamlrl.losses.task_losses import TaskLosses
+from mamlrl.metric_names import Metrics, means
 
 LossSource = Callable[[int, Tensor], TaskLosses]  # (step, phi before it) -> losses to descend
 
@@ -27,8 +28,8 @@ class Adaptation:
     """What an inner loop did.
 
     Attributes:
-        initial: Parameters before it, shape (task, P).
-        updates: Its updates.
+        initial: Parameters before the first update, shape (task, P).
+        updates: All updates, in order.
     """
 
     initial: Tensor
@@ -55,7 +56,7 @@ class Jacobian:
 
     Args:
         updates: Jacobians of the updates, in order.
-        estimator: Whose meta-parameters theta are.
+        estimator: Estimator whose meta-parameters theta are.
         num_tasks: Number of tasks.
     """
 
@@ -85,20 +86,19 @@ class Jacobian:
             rule_cotangents = rule_cotangents + more
         return torch.cat([cotangents.sum(dim=0), rule_cotangents])
 
-    def metrics(self) -> dict[str, float]:
-        """Returns what is known about the products taken so far, the means over the updates."""
-        rows = [update.metrics() for update in self._updates]
-        return {name: sum(row[name] for row in rows) / len(rows) for name in rows[0]} if rows else {}
+    def metrics(self) -> Metrics:
+        """Returns metrics of the products taken so far, their means over the updates."""
+        return means([update.metrics() for update in self._updates])
 
 
 @dataclass(frozen=True)
 class Estimator:
-    """A rule for the inner loop, and for differentiating through it.
+    """An update rule that the inner loop repeats, and the derivatives of the whole loop.
 
     Attributes:
-        rule: What every step does.
+        rule: Rule of every update.
         num_network_parameters: Length P of the network's parameters.
-        scales: Factor on the rule's step size in each step.
+        scales: Factor on the rule's step size in each update.
     """
 
     rule: UpdateRule

@@ -4,7 +4,7 @@ Rajeswaran et al. 2019, *Meta-Learning with Implicit Gradients*. With phi_0 the 
 
     phi* = argmin L(phi) + w / 2 |phi - phi_0|^2,    dphi* / dphi_0 = (I + H / w)^-1,
 
-H being the Hessian of L at phi*. The path of the optimizer does not matter, nor is it kept. Where only some
+H being the Hessian of L at phi*. The path of the optimizer does not matter and is not kept. Where only some
 parameters are adapted, the minimum is over them.
 """
 
@@ -25,10 +25,14 @@ from mamlrl.losses.derivatives import task_gradients
 from mamlrl.losses.task_losses import TaskLosses
 from mamlrl.settings.numbers import NonNegativeFinite, PositiveInt
 
-if TYPE_CHECKING:
-    InnerOptimizerName = str
-else:
+GRADIENT_NORM = "proximal/gradient_norm"  # metrics that benchmarks read
+CG_RESIDUAL = "proximal/cg_residual"
+NEGATIVE_CURVATURE = "proximal/negative_curvature"
+
+if not TYPE_CHECKING:  # the parser reads what the type checker does not
     InnerOptimizerName = INNER_OPTIMIZERS.name_type("InnerOptimizerName")
+else:
+    InnerOptimizerName = str
 
 
 @dataclass(frozen=True)
@@ -42,10 +46,10 @@ class ProximalConfig:
             with each step halved until it decreases the task's objective; `adam`; or `newton_cg`.
         curvature: Second derivative of the loss that `imaml` takes: `hessian`, which may be indefinite, or
             `fisher`, the Gauss-Newton matrix, which is not.
-        cg_iterations: Most iterations of conjugate gradient in a product with the inverse curvature.
+        cg_iterations: Maximum number of iterations of conjugate gradient in a product with the inverse curvature.
         cg_tolerance: Squared norm of the residual, relative to the right-hand side's, at which it stops.
-        damping: Added to the weight where the solution is differentiated, not where it is sought: with more of
-            it, the system stays definite in spite of some negative curvature.
+        damping: Added to the weight where the solution is differentiated, but not where it is sought: it keeps the
+            system definite in spite of some negative curvature.
     """
 
     weight: NonNegativeFinite = 0.0
@@ -64,7 +68,7 @@ class ProximalPoint(UpdateRule):
         mask: 1 for the parameters that are adapted, else 0, shape (P,).
         config: The objective, its optimizer and the effort of conjugate gradient.
         num_steps: Steps of the optimizer.
-        step_size: Of gradient descent and Adam.
+        step_size: Step size of gradient descent and Adam.
     """
 
     exact = True
@@ -113,7 +117,7 @@ class ProximalPoint(UpdateRule):
         """Returns the norm of the gradient that is left, the mean over tasks, and the weight."""
         objective = self.objective(update.losses, update.path[0], update.rule_params, update.scale)
         return {
-            "proximal/gradient_norm": float(objective.gradient(update.params).norm(dim=1).mean()),
+            GRADIENT_NORM: float(objective.gradient(update.params).norm(dim=1).mean()),
             "proximal/weight": float(objective.weight),
         }
 
@@ -149,8 +153,8 @@ class _ImplicitJacobian(UpdateJacobian):
         products, residuals, indefinite = zip(*self._solved, strict=True) if self._solved else ((), (), ())
         return {
             "proximal/cg_products": float(sum(products)),
-            "proximal/cg_residual": max(residuals, default=0.0),
-            "proximal/negative_curvature": max(indefinite, default=0.0),
+            CG_RESIDUAL: max(residuals, default=0.0),
+            NEGATIVE_CURVATURE: max(indefinite, default=0.0),
         }
 
     def _solve(self, b: Tensor) -> Tensor:

@@ -25,12 +25,12 @@ class ProximalObjective:
     """L(phi) + weight / 2 |phi - start|^2 over the adapted parameters of every task.
 
     Attributes:
-        losses: L.
+        losses: Losses L.
         start: Parameters before the update, shape (task, P).
-        weight: Of the proximal term, a number or a tensor of one.
+        weight: Weight of the proximal term, a tensor with one element.
         mask: 1 for the adapted parameters, else 0, shape (P,).
         curvature: Second derivative of L to take: `hessian` or `fisher`.
-        cg_iterations: Most iterations of conjugate gradient.
+        cg_iterations: Maximum number of iterations of conjugate gradient.
         cg_tolerance: Squared relative residual at which conjugate gradient stops.
     """
 
@@ -47,7 +47,7 @@ class ProximalObjective:
         return self.losses(params) + 0.5 * self.weight * (params - self.start).square().sum(dim=1)
 
     def gradient(self, params: Tensor) -> Tensor:
-        """Its gradient in the adapted parameters, 0 in the others, shape (task, P)."""
+        """Returns the gradient in the adapted parameters, 0 in the others, shape (task, P)."""
         return self.mask * task_gradients(self.losses, params) + self.weight * (params - self.start)
 
     def loss_curvature(self, params: Tensor) -> Callable[[Tensor], Tensor]:

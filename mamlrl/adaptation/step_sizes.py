@@ -34,7 +34,10 @@ def adapted_mask(network: Policy, adapted: Adapted) -> Tensor:
         "context": lambda name: name == "context",
     }[adapted]
     if not any(map(chosen, network.shapes)):
-        raise UserError(f"adaptation.adapted: the network has no {adapted} parameters; set policy.context_size")
+        raise UserError(
+            f"adaptation.adapted: the network has no {adapted} parameters; set policy.context_size, or "
+            "network.context_size in experiments of kind supervised"
+        )
     return torch.cat([torch.full((prod(shape),), float(chosen(name))) for name, shape in network.shapes.items()])
 
 

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from mamlrl.losses.task_losses import TaskLosses
+from mamlrl.metric_names import Metrics
 
 
 @dataclass(frozen=True)
@@ -45,8 +46,8 @@ class UpdateJacobian(ABC):
     def pullback(self, cotangents: Tensor) -> tuple[Tensor, Tensor]:
         """The transpose: shape (task, P) to (task, P), and to (R,), summed over tasks."""
 
-    def metrics(self) -> dict[str, float]:
-        """Returns what is known about the products taken so far: here, nothing."""
+    def metrics(self) -> Metrics:
+        """Returns metrics of the products taken so far: by default, none."""
         return {}
 
 
@@ -68,7 +69,7 @@ class UpdateRule(ABC):
     revisits: bool = True
 
     def check_scales(self, scales: Sequence[float]) -> None:  # noqa: B027 (most rules take any)
-        """Raises a UserError for factors on the step size that the rule cannot take: here, for none."""
+        """Raises a UserError for factors on the step size that the rule cannot take: by default, for none."""
 
     def init(self) -> Tensor:
         """Returns the rule's own meta-parameters at the start, shape (R,)."""
@@ -89,7 +90,7 @@ class UpdateRule(ABC):
     def linearize(self, update: Update, fraction: float) -> UpdateJacobian:
         """Returns the derivatives of an update, computed on a fraction of its samples."""
 
-    def metrics(self, update: Update) -> dict[str, float]:
-        """Returns what else there is to know of an update: here, nothing."""
+    def metrics(self, update: Update) -> Metrics:
+        """Returns metrics of an update: by default, none."""
         del update
         return {}

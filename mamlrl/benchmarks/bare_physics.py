@@ -23,10 +23,10 @@ class BarePhysics:
 
     Args:
         config: The experiment.
-        sampler: Has its tasks set.
+        sampler: Sampler whose tasks are set.
 
     Attributes:
-        simulator: Of all episodes.
+        simulator: Simulator of all episodes.
     """
 
     def __init__(self, config: PolicyExperiment, sampler: Sampler) -> None:

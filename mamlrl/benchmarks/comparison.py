@@ -1,7 +1,7 @@
 """Meta-gradients of several estimators on the same data: error, peak memory and time.
 
 The reference is the implicit gradient at the minimum of the proximal inner objective, which unrolled gradient
-descent on that objective has for its limit, too (Rajeswaran et al. 2019, section 4.1 and figure 2).
+descent on that objective has as its limit, too (Rajeswaran et al. 2019, section 4.1 and figure 2).
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from statistics import median
 from torch import Tensor
 
 from mamlrl.adaptation.build import AdaptationConfig
+from mamlrl.adaptation.proximal import CG_RESIDUAL, GRADIENT_NORM, NEGATIVE_CURVATURE
 from mamlrl.adaptation.step_sizes import adapted_mask
 from mamlrl.benchmarks.memory import peak_memory
 from mamlrl.benchmarks.problems import NEWTON_STEPS, Problem
@@ -43,9 +44,9 @@ class Setting:
     """What to measure.
 
     Attributes:
-        estimator: Its name.
+        estimator: Name of the estimator.
         gradient_steps: Steps on the inner objective.
-        cg_iterations: Iterations of conjugate gradient; None for estimators that do without.
+        cg_iterations: Iterations of conjugate gradient; None for estimators that do without it.
     """
 
     estimator: str
@@ -59,8 +60,8 @@ class Measurement(Setting):
 
     Attributes:
         relative_error: Norm of the meta-gradient's difference from the reference, relative to the reference's.
-        peak_memory_mib: Most memory of tensors held at once to adapt and to compute it.
-        seconds: Time that takes.
+        peak_memory_mib: Peak memory of tensors while adapting and computing the meta-gradient.
+        seconds: Time that both take together.
     """
 
     relative_error: float
@@ -79,14 +80,14 @@ def solve(problem: Problem, config: AdaptationConfig) -> Reference:
     solving = replace(config, estimator="imaml", gradient_steps=NEWTON_STEPS, proximal=proximal)
     objective = problem.meta_objective(solving)
     gradient, metrics = objective.gradient(), objective.metrics()
-    start = problem.meta_objective(replace(solving, gradient_steps=0)).metrics()["proximal/gradient_norm"]
-    relative = metrics["proximal/gradient_norm"] / start if start else 0.0
-    if metrics["proximal/negative_curvature"] or not relative <= MAX_GRADIENT:
+    start = problem.meta_objective(replace(solving, gradient_steps=0)).metrics()[GRADIENT_NORM]
+    relative = metrics[GRADIENT_NORM] / start if start else 0.0
+    if metrics[NEGATIVE_CURVATURE] or not relative <= MAX_GRADIENT:
         raise UserError(
             f"adaptation.proximal.weight: with {config.proximal.weight}, the inner objective has no minimum that "
             f"Newton's method finds (its gradient falls to {relative:.1e} of that at the start); raise the weight"
         )
-    return Reference(gradient, relative, metrics["proximal/cg_residual"])
+    return Reference(gradient, relative, metrics[CG_RESIDUAL])
 
 
 def settings(
@@ -98,7 +99,7 @@ def settings(
         estimators: Names of estimators.
         inner_steps: Numbers of inner steps, for all of them.
         cg_steps: Numbers of iterations of conjugate gradient, for imaml with the most inner steps.
-        cg_iterations: Their number for imaml otherwise.
+        cg_iterations: Number of iterations of conjugate gradient for imaml otherwise.
     """
     chosen = []
     for estimator in estimators:
@@ -119,7 +120,7 @@ def compare(
         config: The inner loop; the setting replaces estimator and steps.
         reference: What the error is relative to.
         setting: What to measure.
-        repeats: Times are medians of so many, after one that does not count.
+        repeats: Measurements that times are medians of, after one that does not count.
     """
     proximal = replace(config.proximal, cg_tolerance=SOLVED)
     if setting.cg_iterations is not None:

@@ -13,7 +13,7 @@ from mamlrl.benchmarks.bare_physics import BarePhysics
 from mamlrl.experiments.policy import PolicyExperiment
 from mamlrl.learners.policy import MetaLearner
 from mamlrl.metric_names import SECONDS
-from mamlrl.timing import PhaseTimer, seconds_of
+from mamlrl.timing import seconds_of
 
 INNER_PHASES = tuple(f"{SECONDS}{phase}" for phase in ("sampling", "advantages", "adaptation"))
 
@@ -23,7 +23,7 @@ def benchmark_policy(config: PolicyExperiment, repeats: int) -> None:
 
     Args:
         config: The experiment.
-        repeats: Times are medians of so many.
+        repeats: Measurements that times are medians of.
     """
     learner = MetaLearner(config)
     print(
@@ -42,7 +42,7 @@ def _print_phases(learner: MetaLearner, repeats: int) -> float:
     rows = [learner.iterate() for _ in range(repeats)]
     phases = [name for name in rows[0] if name.startswith(SECONDS)]
     for name in phases:
-        print(f"{name.removeprefix('seconds/'):<34}{median(row[name] for row in rows):9.3f} s")
+        print(f"{name.removeprefix(SECONDS):<34}{median(row[name] for row in rows):9.3f} s")
     print(f"{'meta-iteration':<34}{median(sum(row[name] for name in phases) for row in rows):9.3f} s")
     return median(sum(row[name] for name in phases if name not in INNER_PHASES) for row in rows)
 
@@ -50,9 +50,9 @@ def _print_phases(learner: MetaLearner, repeats: int) -> float:
 def _print_sampling(learner: MetaLearner, repeats: int) -> None:
     """Sampling by adapted policies against the bare physics of the same episodes, where there is any."""
     config, sampler = learner.config, learner.sampler
-    params = learner.collect(PhaseTimer(learner.device)).adaptation.phi
+    params = learner.collect().adaptation.phi
     physics = None
-    if hasattr(sampler.groups[0].env, "simulator") and config.sampling.unit == "episodes":
+    if hasattr(sampler.env, "simulator") and config.sampling.unit == "episodes":
         physics = BarePhysics(config, sampler)
     sampled, stepped = [], []
     for seed in range(repeats):
@@ -70,7 +70,7 @@ def _print_sampling(learner: MetaLearner, repeats: int) -> None:
 
 def _print_products(learner: MetaLearner, repeats: int, outer_step: float) -> None:
     """Curvature products and the whole outer step, in plain forward passes over the same states."""
-    adapted = learner.collect(PhaseTimer(learner.device))
+    adapted = learner.collect()
     objective = learner.objective(adapted)
     batch, params = adapted.processed[-1].batch, adapted.adaptation.phi
     curvature = objective.curvature(learner.config.trust_region.curvature_fraction)

@@ -20,7 +20,7 @@ NEWTON_STEPS = 50  # more than Newton's method takes to a minimum
 
 @dataclass(frozen=True)
 class Problem:
-    """Data that fix what a meta-gradient is of.
+    """Meta-parameters and data that determine a meta-gradient.
 
     Attributes:
         params: Meta-parameters, shape (P,).
@@ -34,7 +34,7 @@ class Problem:
 
     @property
     def network(self) -> Network:
-        """Whose parameters they are."""
+        """Network that the meta-parameters are of."""
         return self.inner.network
 
     def meta_objective(self, config: AdaptationConfig) -> MetaObjective:

@@ -63,7 +63,7 @@ def benchmark_supervised(config: SupervisedExperiment, repeats: int) -> None:
 
     Args:
         config: The experiment.
-        repeats: Times are medians of a multiple of so many.
+        repeats: Times are medians of a multiple of this number of measurements.
     """
     learner = SupervisedLearner(config)
     print(

@@ -27,6 +27,6 @@ def evaluate(config: Experiment, params: Tensor) -> Evaluation:
         params: Meta-parameters, shape (P + R,).
 
     Raises:
-        UserError: If the parameters do not fit, or something that the experiment needs cannot be had.
+        UserError: If the parameters do not fit, or something that the experiment needs is not available.
     """
     return EVALUATIONS.choose("kind:", config.kind)(config, params)

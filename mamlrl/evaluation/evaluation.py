@@ -24,7 +24,7 @@ class Paths:
 
     Attributes:
         goals: Where the paths should end, shape (task, 2).
-        positions: By number of steps, each of shape (task, episode, time, 2).
+        positions: Positions by number of steps, each of shape (task, episode, time, 2).
         masks: Whether the episodes were running, by number of steps, each of shape (task, episode, time).
     """
 
@@ -39,9 +39,9 @@ class Fits:
 
     Attributes:
         support_inputs: Inputs of the examples to adapt on, shape (task, support).
-        support_targets: Their targets, shape (task, support).
+        support_targets: Targets of the examples to adapt on, shape (task, support).
         query_inputs: Inputs of the examples to judge on, shape (task, query).
-        query_targets: Their targets, shape (task, query).
+        query_targets: Targets of the examples to judge on, shape (task, query).
         outputs: The network's outputs for the query inputs, by number of steps, each of shape (task, query).
     """
 
@@ -59,9 +59,9 @@ class Evaluation(ABC):
     Attributes:
         decimals: Decimals of the metric that are worth printing.
         step_scales: Factor on the inner loop's step size in each adaptation step.
-        metrics: Metrics of each task after k steps, by name, each of shape (step + 1, task); the one to
-            report first.
-        experiment: What was evaluated.
+        metrics: Metrics of each task after k steps, by name, each of shape (step + 1, task); the one to report
+            comes first.
+        experiment: Experiment that was evaluated.
     """
 
     decimals: ClassVar[int]
@@ -104,7 +104,7 @@ class Evaluation(ABC):
     def summary(self) -> list[dict[str, Any]]:
         """Returns, by number of steps, the mean over tasks and its 95% interval (None for one task).
 
-        Of the other metrics the means, by their names.
+        Rows hold the means of the other metrics, too, by their names.
         """
         rows = []
         for step, values in enumerate(self.metrics[self.metric]):

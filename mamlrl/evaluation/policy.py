@@ -14,7 +14,6 @@ from mamlrl.evaluation.evaluation import Evaluation, Paths, evaluation_estimator
 from mamlrl.experiments.policy import PolicyExperiment
 from mamlrl.inner_loops.assembly import assemble_policy
 from mamlrl.inner_loops.policy import AdaptedTasks
-from mamlrl.timing import PhaseTimer
 
 
 @dataclass(frozen=True)
@@ -78,7 +77,7 @@ def evaluate_policy(experiment: PolicyExperiment, params: Tensor) -> PolicyEvalu
         params: Meta-parameters, shape (P + R,).
 
     Raises:
-        UserError: If the environment or the device cannot be had, or the parameters do not fit.
+        UserError: If the environment or the device is not available, or the parameters do not fit.
     """
     settings = experiment.evaluation
     assembly = assemble_policy(
@@ -91,7 +90,6 @@ def evaluate_policy(experiment: PolicyExperiment, params: Tensor) -> PolicyEvalu
     estimator, randomness = assembly.inner_loop.estimator, assembly.randomness
     estimator.check_fits(params)
     tasks = assembly.sampler.sample_test_tasks(randomness.rng)
-    theta = params.to(assembly.device)
-    adapted = assembly.inner_loop.run(theta, tasks, randomness, PhaseTimer(assembly.device))
+    adapted = assembly.inner_loop.run(params.to(assembly.device), tasks, randomness)
     returns = np.stack([rollouts.task_returns().cpu().numpy() for rollouts in adapted.rollouts])
     return PolicyEvaluation(estimator.scales, {"return": returns}, experiment, tasks, adapted)

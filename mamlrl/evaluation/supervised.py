@@ -24,8 +24,8 @@ class SupervisedEvaluation(Evaluation):
     """Metrics on query examples of held-out tasks.
 
     Attributes:
-        examples: Of the tasks.
-        adaptation: To their support examples.
+        examples: Examples of the held-out tasks.
+        adaptation: Adaptation to the support examples.
         network: The network.
     """
 
@@ -90,7 +90,7 @@ def evaluate_supervised(experiment: SupervisedExperiment, params: Tensor) -> Sup
         params: Meta-parameters, shape (P + R,).
 
     Raises:
-        UserError: If the data set or the device cannot be had, or the parameters do not fit.
+        UserError: If the data set or the device is not available, or the parameters do not fit.
         NonFiniteError: If the loss of a task is not finite.
     """
     settings = experiment.evaluation

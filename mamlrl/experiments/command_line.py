@@ -8,10 +8,10 @@ from typing import Any
 from jsonargparse import ArgumentParser, Namespace
 
 from mamlrl.errors import UserError
-from mamlrl.experiments.build import DEFAULT_KIND
+from mamlrl.experiments.build import DEFAULT_KIND, KINDS
 from mamlrl.experiments.experiment import Experiment
 from mamlrl.experiments.files import stated_kind
-from mamlrl.experiments.parser import build_experiment, experiment_parser, parse
+from mamlrl.experiments.parser import build_experiment, experiment_parser, parse, setting_names
 from mamlrl.experiments.plain import plain_experiment
 
 
@@ -50,7 +50,11 @@ class CommandLine:
         if {"-h", "--help"} & set(arguments):
             self._print_help(arguments)
         own, self._settings = self._split(arguments)
-        return parse(self._own, own)
+        try:
+            return parse(self._own, own)
+        except UserError:  # rather than what is missing, name the option that was mistyped, if one was
+            keys = ["config", *(name for kind in KINDS for name in setting_names(kind))]
+            return parse(self._own, [*own, *_unknown(self._settings)], keys)
 
     def experiment(self, saved: Experiment | None = None) -> Experiment:
         """Returns the experiment of the command line that was parsed.
@@ -67,18 +71,26 @@ class CommandLine:
         return build_experiment(parser, parse(parser, self._settings, self._own_keys()))
 
     def _split(self, arguments: Sequence[str]) -> tuple[list[str], list[str]]:
-        """Own arguments, and the experiment's: options that are not the program's, each with one value."""
-        own, settings, rest = [], [], list(arguments)
+        """Own arguments, positional ones first, and the experiment's: all other options, as `--name=value`."""
+        positional: list[str] = []
+        options: list[str] = []
+        settings: list[str] = []
         names = {name for action in self._own._actions for name in action.option_strings}
-        while rest:
-            argument = rest.pop(0)
-            if not argument.startswith("--") or argument.partition("=")[0] in names:
-                own.append(argument)
-                continue
-            settings.append(argument)
-            if "=" not in argument and rest and not rest[0].startswith("--"):
-                settings.append(rest.pop(0))
-        return own, settings
+        place = positional  # of the next argument, unless it is an option
+        for argument in arguments:
+            name, equals, _ = argument.partition("=")
+            if name in names:
+                options.append(argument)
+                place = options
+            elif name.startswith("--"):
+                settings.append(argument)
+                place = positional if equals else settings
+            elif place is settings:
+                settings[-1] += f"={argument}"
+                place = positional
+            else:
+                place.append(argument)
+        return [*positional, *options], settings
 
     def _own_keys(self) -> list[str]:
         return [action.dest for action in self._own._actions]
@@ -112,13 +124,16 @@ def _kind(arguments: Sequence[str], saved: str | None) -> str:
     """The kind of experiment that options, and the configs they name, are of.
 
     Raises:
-        UserError: If they state different ones.
+        UserError: If they state different ones, or one that there is not.
     """
     stated = {} if saved is None else {"the checkpoint": saved}
     for option, value in _options(arguments):
-        kind = value if option == "--kind" else stated_kind(value) if option == "--config" else None
-        if kind is not None:
-            stated[f"config {value}" if option == "--config" else "--kind"] = kind
+        if option == "--kind":
+            stated["--kind"] = value
+        elif option == "--config" and (kind := stated_kind(value)) is not None:
+            stated[f"config {value}"] = kind
+    for source, kind in stated.items():
+        KINDS.choose("kind" if source == "--kind" else f"{source}: kind", kind)
     if len(set(stated.values())) > 1:
         said = ", ".join(f"{source} is of kind {kind}" for source, kind in stated.items())
         raise UserError(f"kind: {said}; take one kind of experiment")
@@ -126,9 +141,23 @@ def _kind(arguments: Sequence[str], saved: str | None) -> str:
 
 
 def _options(arguments: Sequence[str]) -> Iterator[tuple[str, str]]:
-    """Options with their values, `--a=b` or `--a b`."""
-    for index, argument in enumerate(arguments):
+    """Options that have a value, `--a=b` or `--a b`, with it."""
+    for argument, following in zip(arguments, [*arguments, "--"][1:], strict=True):
         name, equals, value = argument.partition("=")
-        following = arguments[index + 1] if index + 1 < len(arguments) else ""
-        if name.startswith("--"):
+        if name.startswith("--") and (equals or not following.startswith("--")):
             yield name, value if equals else following
+
+
+def _unknown(arguments: Sequence[str]) -> list[str]:
+    """Options that are no setting of any kind of experiment, nor in a section of settings."""
+    known = {
+        _section(name)
+        for kind in KINDS
+        for action in experiment_parser(kind)._actions
+        for name in action.option_strings
+    }
+    return [argument for argument in arguments if argument.startswith("--") and _section(argument) not in known]
+
+
+def _section(argument: str) -> str:
+    return argument.partition("=")[0].partition(".")[0]

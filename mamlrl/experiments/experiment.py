@@ -36,7 +36,7 @@ class Experiment:
     Each kind of learner has a subclass with the sections that the kind has, and no others.
 
     Attributes:
-        kind: Of learner.
+        kind: Kind of learner, which decides what other settings there are.
         evaluation: Adaptation to held-out tasks.
         meta_batch_size: Tasks in a meta-iteration.
         iterations: Meta-iterations.

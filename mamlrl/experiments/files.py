@@ -55,7 +55,8 @@ def stated_kind(source: str) -> str | None:
     except (OSError, ValueError, RecursionError, yaml.YAMLError):  # the parser will complain
         return None
     entries = document.value if isinstance(document, yaml.MappingNode) else []
-    return next((str(value.value) for key, value in entries if key.value == "kind"), None)
+    kinds = [value for key, value in entries if key.value == "kind" and isinstance(value, yaml.ScalarNode)]
+    return str(kinds[0].value) if kinds else None
 
 
 def check_keys(path: str) -> None:

@@ -34,11 +34,10 @@ def with_kind(values: dict[str, Any]) -> dict[str, Any]:
     values = deepcopy(values)
     supervised = values["data"].get("dataset", NO_DATASET) != NO_DATASET
     for key in _SUPERVISED_HAS_NOT if supervised else _POLICY_HAS_NOT:
-        section, _, name = key.partition(".")
-        if name:
-            values.get(section, {}).pop(name, None)
-        else:
-            values.pop(section, None)
+        *section, name = key.split(".")
+        part = values.get(section[0]) if section else values
+        if isinstance(part, dict):
+            part.pop(name, None)
     if supervised and "policy" in values:
         values["network"] = values.pop("policy")
     return {"kind": "supervised" if supervised else "policy", **values}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import fields, is_dataclass
 from typing import Any, get_args, get_type_hints
 
@@ -13,6 +13,7 @@ from mamlrl.experiments.build import KINDS
 from mamlrl.experiments.experiment import Experiment
 from mamlrl.experiments.files import check_keys, config_path
 from mamlrl.experiments.messages import explain
+from mamlrl.settings.choices import Registry
 
 
 class ConfigByNameOrPath(ActionConfigFile):
@@ -46,21 +47,27 @@ def experiment_parser(kind: str, **kwargs: Any) -> ArgumentParser:
         action=ConfigByNameOrPath,
         help="Name of a shipped config, or a YAML file; given again, it is laid over the one before.",
     )
-    experiment = KINDS.choose("kind:", kind)
+    experiment = KINDS.choose("kind", kind)
     parser.add_class_arguments(experiment)
-    _show_choices(parser, experiment, "")
+    registries = {"kind": KINDS, **_registries(experiment)}
+    for action in parser._actions:
+        if action.dest in registries:
+            action.help = f"{action.help} One of: {', '.join(registries[action.dest])}."
     return parser
 
 
-def _show_choices(parser: ArgumentParser, section: Any, prefix: str) -> None:
-    """Adds to the help of settings that name an implementation which ones there are."""
-    actions = {action.dest: action for action in parser._actions}
+def _settings(section: Any, prefix: str = "") -> Iterator[tuple[str, Any]]:
+    """Dotted keys and types of settings, sections included."""
     for name, hint in get_type_hints(section).items():
+        yield f"{prefix}{name}", hint
         if is_dataclass(hint):
-            _show_choices(parser, hint, f"{prefix}{name}.")
-        for registry in (each.registry for each in (hint, *get_args(hint)) if hasattr(each, "registry")):
-            action = actions[f"{prefix}{name}"]
-            action.help = f"{action.help} One of: {', '.join(registry)}."
+            yield from _settings(hint, f"{prefix}{name}.")
+
+
+def _registries(experiment: type[Experiment]) -> dict[str, Registry[Any]]:
+    """What settings choose from, by key, where they name an implementation."""
+    types = [(key, each) for key, hint in _settings(experiment) for each in (hint, *get_args(hint))]
+    return {key: each.registry for key, each in types if hasattr(each, "registry")}
 
 
 def parse(parser: ArgumentParser, arguments: Sequence[str], keys: Sequence[str] = ()) -> Namespace:
@@ -86,7 +93,7 @@ def build_experiment(parser: ArgumentParser, namespace: Namespace) -> Experiment
     Raises:
         UserError: If a setting is null that may not be.
     """
-    experiment = KINDS.choose("kind:", namespace.kind)
+    experiment = KINDS.choose("kind", namespace.kind)
     _refuse_null(experiment, namespace, "")
     built = parser.instantiate(namespace)
     return experiment(**{item.name: built[item.name] for item in fields(experiment)})
@@ -107,7 +114,7 @@ def parse_object(kind: str, values: dict[str, Any]) -> Experiment:
 
 def setting_names(kind: str) -> list[str]:
     """Returns every key of a kind of experiment, dotted, sections included."""
-    return _keys(experiment_parser(kind))
+    return [key for key, _ in _settings(KINDS.choose("kind", kind))]
 
 
 def _refuse_null(section: Any, values: Namespace, prefix: str) -> None:
@@ -116,7 +123,8 @@ def _refuse_null(section: Any, values: Namespace, prefix: str) -> None:
         value = values[name]
         if is_dataclass(hint):
             if not isinstance(value, Namespace):
-                raise UserError(f"{prefix}{name} must have keys of its own, not be {value!r}")
+                given = "null" if value is None else value
+                raise UserError(f"{prefix}{name} must have keys of its own, got {given}")
             _refuse_null(hint, value, f"{prefix}{name}.")
         elif value is None and type(None) not in get_args(hint):
             raise UserError(f"{prefix}{name} must have a value, not null")
@@ -125,7 +133,7 @@ def _refuse_null(section: Any, values: Namespace, prefix: str) -> None:
 def _explain(error: Exception, parser: ArgumentParser, keys: Sequence[str] = ()) -> str:
     kind = parser.get_defaults().get("kind")
     others = {other: setting_names(other) for other in KINDS if kind is not None and other != kind}
-    return explain(str(error), [*_keys(parser), *keys], others)
+    return explain(str(error), [*_keys(parser), *keys], kind or "", others)
 
 
 def _keys(parser: ArgumentParser) -> list[str]:

@@ -6,6 +6,7 @@ import json
 from dataclasses import asdict
 from typing import Any
 
+from mamlrl.errors import UserError
 from mamlrl.experiments.experiment import Experiment
 from mamlrl.experiments.old_formats import with_kind
 from mamlrl.experiments.parser import parse_object
@@ -17,11 +18,13 @@ def plain_experiment(experiment: Experiment) -> dict[str, Any]:
     return plain
 
 
-def restore_experiment(values: dict[str, Any]) -> Experiment:
+def restore_experiment(values: Any) -> Experiment:
     """Rebuilds an experiment from what `plain_experiment` returned, now or in an earlier version.
 
     Raises:
-        UserError: If a value cannot be used.
+        UserError: If it is no such thing, or a value cannot be used.
     """
+    if not isinstance(values, dict):
+        raise UserError(f"an experiment must have keys of its own, got {values!r}")
     values = with_kind(values)
     return parse_object(values["kind"], values)

@@ -16,14 +16,14 @@ class Camera:
     """Draws the steps of a rollout; episodes that have ended stay as they were.
 
     Args:
-        env: What to draw.
-        page: Where to.
-        mean_returns: To be told of each row and column, shape (row, column).
+        env: Environment to draw.
+        page: Page to draw on.
+        mean_returns: Mean return to show in each row and column, shape (row, column).
         stride: Steps from one frame to the next.
-        add_frame: Takes the frames.
+        add_frame: Adds a frame to the film.
 
     Attributes:
-        returns: So far, shape (num_envs,).
+        returns: Returns of the episodes so far, shape (num_envs,).
     """
 
     def __init__(
@@ -45,7 +45,7 @@ class Camera:
         self._pictures: list[Frame] = [np.zeros(0, np.uint8)] * env.num_envs
 
     def watch(self, rewards: NDArray[np.float64], running: NDArray[np.bool_]) -> None:
-        """Takes what a `Sampler` tells after every step."""
+        """Takes what a `Sampler` reports after each reset and each step."""
         self.returns += rewards
         is_shown = self._time % self._stride == 0
         if is_shown or not np.array_equal(running, self._running):

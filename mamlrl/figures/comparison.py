@@ -22,7 +22,7 @@ def comparison(measurements: Sequence[Measurement], title: str) -> Figure:
     """Draws error, peak memory and time of meta-gradients.
 
     Args:
-        measurements: Of the estimators.
+        measurements: Measurements of all estimators.
         title: What they were measured on.
 
     Returns:

@@ -43,7 +43,7 @@ class VideoConfig:
         tasks: Which of the evaluation's held-out tasks, counted from 0; each becomes a row.
         size: Height and width of each picture, in pixels.
         speed: How many times faster than real time.
-        max_fps: Most frames a second; where the environment makes more steps, some are not shown.
+        max_fps: Maximum number of frames per second; where the environment makes more steps, some are not shown.
         episode_seed: Seed of the episodes that are filmed.
     """
 
@@ -60,13 +60,13 @@ def filmed_env(config: PolicyExperiment, video: VideoConfig) -> Iterator[TaskEnv
 
     Args:
         config: The experiment.
-        video: What is going to be filmed.
+        video: What to show.
 
     Yields:
         The environment, which is known to be able to draw.
 
     Raises:
-        UserError: If it is not, or if there is no such task.
+        UserError: If the environment cannot be drawn, or there is no such task.
     """
     last = config.evaluation.tasks - 1
     if not video.tasks or max(video.tasks) > last:
@@ -90,7 +90,7 @@ def _check_can_draw(env: TaskEnv, name: str) -> None:
 
 
 def frame_rate(env: TaskEnv, video: VideoConfig) -> float:
-    """Returns the frames a second of a video of an environment."""
+    """Returns the frames per second of an environment's video."""
     return env.metadata["render_fps"] * video.speed / _stride(env, video)
 
 
@@ -123,9 +123,9 @@ def film(
     """Films one episode of the policy before adaptation, and of those it was adapted to, for each task.
 
     Args:
-        env: From `filmed_env`.
+        env: Environment from `filmed_env`.
         config: The experiment.
-        evaluation: Its adaptation to the held-out tasks.
+        evaluation: Adaptation of the policy to the held-out tasks.
         video: What to show.
         add_frame: Takes the frames, see `video_file`.
 

@@ -17,8 +17,8 @@ def write_figure(figure: Figure, path: Path) -> None:
     """Writes a figure to an image file.
 
     Args:
-        figure: What to write.
-        path: Where to; its suffix says the format, such as `.png` or `.pdf`.
+        figure: Figure to write.
+        path: File to write; its suffix says the format, such as `.png` or `.pdf`.
 
     Raises:
         UserError: If the suffix is unknown, the figure too large for the format, or the file cannot be written.

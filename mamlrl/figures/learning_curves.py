@@ -16,7 +16,7 @@ def learning_curves(groups: Mapping[str, Sequence[Sequence[Metrics]]]) -> Figure
     """Draws the return, or what is reported instead, after each number of inner steps against meta-iterations.
 
     Args:
-        groups: Runs that differ only in their seed, by label; a run is its metrics, an iteration each.
+        groups: Runs that differ only in their seed, by label; a run is the rows of its metrics.
 
     Returns:
         A figure with one panel per group: the mean over runs and, where there are several, a band of its 95%

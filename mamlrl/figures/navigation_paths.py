@@ -12,8 +12,8 @@ def navigation_paths(paths: Paths, episodes: int = 1) -> Figure:
     """Draws paths before adaptation and after each gradient step.
 
     Args:
-        paths: From `Evaluation.paths`.
-        episodes: Paths drawn of each task and number of steps.
+        paths: Paths from `Evaluation.paths`.
+        episodes: Number of paths drawn for each task and number of steps.
 
     Returns:
         A figure with one panel per task.

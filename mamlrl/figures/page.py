@@ -17,7 +17,7 @@ class Page:
 
     Args:
         size: Height and width of a picture, in pixels.
-        title: Of the page.
+        title: Title of the page.
         rows: Title of each row.
         columns: Pictures in a row.
     """

@@ -12,7 +12,7 @@ def regression_fits(fits: Fits) -> Figure:
     """Draws functions and what a network gives for them before adaptation and after some steps.
 
     Args:
-        fits: From `Evaluation.fits`; the query examples should trace the functions.
+        fits: Fits from `Evaluation.fits`; the query examples should trace the functions.
 
     Returns:
         A figure with one panel per task.

@@ -31,7 +31,7 @@ def video_file(path: Path, frame_rate: float) -> Iterator[AddFrame]:
     """Opens a video that appears at `path` when the block ends without an error.
 
     Args:
-        path: Where to; its suffix says the format, `.mp4` (H.264) or `.gif`.
+        path: File to write; its suffix says the format, `.mp4` (H.264) or `.gif`.
         frame_rate: Frames per second. GIFs hold frames for hundredths of a second, so theirs is rounded.
 
     Yields:

@@ -37,7 +37,7 @@ class PolicyAssembly:
         policy: The policy.
         sampler: Rolls it out.
         inner_loop: Adapts it.
-        randomness: Of environments and actions.
+        randomness: Randomness of environments and actions.
     """
 
     device: torch.device
@@ -61,23 +61,23 @@ def assemble_policy(
     Args:
         experiment: The experiment.
         num_tasks: Tasks that are sampled at the same time.
-        seed: Of the randomness.
+        seed: Seed of the randomness.
         sampling: How episodes are collected; as in training by default.
-        estimator: Makes the rule of the inner loop; that of training by default.
+        estimator: Makes the inner loop's estimator; that of training by default.
         envs: Environments to act in; made for `num_tasks` tasks by default.
         watch: See `TaskGroup`.
 
     Raises:
-        UserError: If the environment, the policy or the device cannot be had, or settings do not fit.
+        UserError: If the environment or the device is not available, or settings do not fit.
     """
     sampling = sampling or experiment.sampling
     device = make_device(experiment.device)
     envs = envs or make_task_envs(experiment.env, num_tasks, sampling)
     policy = make_policy(envs[0].single_observation_space, envs[0].single_action_space, experiment.policy)
-    rule = estimator(policy) if estimator else make_estimator(experiment.adaptation, policy)
-    loss = make_inner_loss(experiment.adaptation, policy, rule)
+    adapting = estimator(policy) if estimator else make_estimator(experiment.adaptation, policy)
+    loss = make_inner_loss(experiment.adaptation, policy, adapting)
     sampler = Sampler(envs, policy, sampling, device, watch)
-    inner_loop = PolicyInnerLoop(sampler, policy, rule, loss, experiment.advantages)
+    inner_loop = PolicyInnerLoop(sampler, policy, adapting, loss, experiment.advantages)
     return PolicyAssembly(device, policy, sampler, inner_loop, Randomness.from_seed(seed, device))
 
 
@@ -89,7 +89,7 @@ class SupervisedAssembly:
         device: Where the network runs.
         tasks: The distribution of tasks.
         inner_loop: Adapts the network.
-        randomness: Of tasks and examples.
+        randomness: Randomness of tasks and examples.
     """
 
     device: torch.device
@@ -105,17 +105,16 @@ def assemble_supervised(
 
     Args:
         experiment: The experiment.
-        split: `train` or `test`: whose classes, where a data set keeps some for testing.
-        seed: Of the randomness.
-        estimator: Makes the rule of the inner loop; that of training by default.
+        split: `train` or `test`: which classes to draw from, where a data set keeps some for testing.
+        seed: Seed of the randomness.
+        estimator: Makes the inner loop's estimator; that of training by default.
 
     Raises:
-        UserError: If the data set or the device cannot be had, or settings do not fit.
+        UserError: If the data set or the device is not available, or settings do not fit.
     """
     device = make_device(experiment.device)
     tasks = make_supervised_tasks(experiment.data, split)
     network = tasks.make_network(experiment.network)
-    rule = estimator(network) if estimator else make_estimator(experiment.adaptation, network)
-    return SupervisedAssembly(
-        device, tasks, SupervisedInnerLoop(network, rule), Randomness.from_seed(seed, device)
-    )
+    adapting = estimator(network) if estimator else make_estimator(experiment.adaptation, network)
+    inner_loop = SupervisedInnerLoop(network, adapting)
+    return SupervisedAssembly(device, tasks, inner_loop, Randomness.from_seed(seed, device))

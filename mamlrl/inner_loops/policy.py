@@ -28,8 +28,8 @@ class AdaptedTasks:
 
     Attributes:
         adaptation: Parameters before each step and after the last.
-        rollouts: Of the parameters before each step, and of the adapted ones.
-        processed: The same with advantages.
+        rollouts: Episodes of the parameters before each step, and of the adapted ones.
+        processed: The same episodes with advantages.
         diverged: Simulations that diverged on the way.
     """
 
@@ -45,7 +45,7 @@ def make_inner_loss(config: PolicyAdaptationConfig, network: Network, estimator:
     Args:
         config: The inner loop.
         network: Whose parameters are adapted.
-        estimator: The rule of the inner loop.
+        estimator: The inner loop's estimator.
 
     Raises:
         UserError: If the loss does not hold at all parameters that the inner loop evaluates it at.
@@ -64,9 +64,9 @@ class PolicyInnerLoop:
 
     Args:
         sampler: Collects episodes of a batch of tasks.
-        network: Its policy, with derivatives.
-        estimator: The rule of the inner loop.
-        loss: What it descends.
+        network: The sampler's policy, with derivatives.
+        estimator: The inner loop's estimator.
+        loss: Loss that the estimator descends.
         advantages: How advantages are computed.
     """
 
@@ -85,19 +85,20 @@ class PolicyInnerLoop:
         self._advantages = advantages
 
     def run(
-        self, theta: Tensor, tasks: NDArray[np.float64], randomness: Randomness, timer: PhaseTimer
+        self, theta: Tensor, tasks: NDArray[np.float64], randomness: Randomness, timer: PhaseTimer | None = None
     ) -> AdaptedTasks:
         """Adapts to tasks on freshly sampled episodes before each step, and samples the adapted policies.
 
         Args:
             theta: Meta-parameters, shape (P + R,).
             tasks: Shape (task, ...).
-            randomness: Of environments and actions.
-            timer: Takes the times of sampling, advantages and adaptation.
+            randomness: Randomness of environments and actions.
+            timer: Takes the times of sampling, advantages and adaptation, if they are of interest.
 
         Returns:
             The adaptation and all rollouts.
         """
+        timer = timer or PhaseTimer(theta.device)
         self._sampler.set_tasks(tasks)
         diverged_before = self._sampler.diverged
         rollouts: list[Rollouts] = []

@@ -24,7 +24,7 @@ class SupervisedInnerLoop:
 
     Attributes:
         network: The network.
-        estimator: The rule of the inner loop.
+        estimator: The inner loop's estimator.
     """
 
     network: Network

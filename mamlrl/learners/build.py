@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from mamlrl.errors import UserError
 from mamlrl.experiments.experiment import Experiment, GradientExperiment
 from mamlrl.learners.gradient_meta_learner import GradientMetaLearner
 from mamlrl.learners.learner import Learner
@@ -22,7 +23,7 @@ def make_learner(config: Experiment) -> Learner:
     """Builds the learner of an experiment.
 
     Raises:
-        UserError: If something that the experiment needs cannot be had.
+        UserError: If something that the experiment needs is not available, or settings do not fit.
     """
     return LEARNERS.choose("kind:", config.kind)(config)
 
@@ -31,8 +32,9 @@ def make_gradient_meta_learner(config: GradientExperiment) -> GradientMetaLearne
     """Builds the learner of an experiment that has an inner loop and differentiates it.
 
     Raises:
-        UserError: See `make_learner`.
+        UserError: See `make_learner`; or if the learner of the kind takes no meta-gradients.
     """
     learner = make_learner(config)
-    assert isinstance(learner, GradientMetaLearner)
+    if not isinstance(learner, GradientMetaLearner):
+        raise UserError(f"kind: the learner of kind {config.kind} takes no meta-gradients")
     return learner

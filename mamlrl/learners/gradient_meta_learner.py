@@ -8,10 +8,11 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from mamlrl.adaptation.estimator import Estimator
+from mamlrl.adaptation.estimator import Adaptation, Estimator
 from mamlrl.experiments.experiment import GradientExperiment
 from mamlrl.learners.learner import Learner
 from mamlrl.losses.task_losses import TaskLosses
+from mamlrl.metric_names import Metrics
 from mamlrl.networks.network import Network
 from mamlrl.outer.optimizer import OuterOptimizer
 from mamlrl.randomness import Randomness
@@ -23,12 +24,12 @@ class GradientMetaLearner(Learner):
     Args:
         config: The experiment.
         device: Where it runs.
-        randomness: Of everything random in it.
+        randomness: Source of everything random in it.
         network: Whose initial parameters are learned.
-        estimator: The rule of the inner loop.
+        estimator: The inner loop's estimator.
 
     Attributes:
-        estimator: The rule of the inner loop.
+        estimator: The inner loop's estimator.
         optimizer: What improves the meta-parameters; set by subclasses.
         params: Meta-parameters theta, shape (P + R,): the network's, and those of the inner loop's rule.
     """
@@ -66,4 +67,10 @@ class GradientMetaLearner(Learner):
 
     def _restore(self, state: dict[str, Any]) -> None:
         super()._restore(state)
-        self.optimizer.load_state_dict({name: x.to(self.device) for name, x in state["optimizer"].items()})
+        self.optimizer.load_state_dict(state["optimizer"])
+
+
+def inner_gradient_norms(adaptation: Adaptation) -> Metrics:
+    """Returns the norm of the first gradient of each adaptation step, the mean over tasks."""
+    norms = [float(update.gradients[0].norm(dim=1).mean()) for update in adaptation.updates]
+    return {f"gradient_norm/inner_{step}": norm for step, norm in enumerate(norms, start=1)}

@@ -18,11 +18,12 @@ from mamlrl.randomness import Randomness
 
 @dataclass(frozen=True)
 class Report:
-    """What a meta-iteration came to.
+    """The outcome of a meta-iteration.
 
     Attributes:
-        metrics: By name; `METRIC/step_k` is the mean after k inner steps, see `metric_names`.
-        score: How good the parameters are that the metrics are of: higher is better.
+        metrics: Metrics by name, the iteration first, see `metric_names`. `METRIC/step_k` is a mean over tasks
+            after k adaptation steps; programs show the first metric that has `METRIC/step_0`. There must be one.
+        score: How good the parameters are that the metrics belong to; higher is better.
         state: The learner's state with these parameters.
     """
 
@@ -37,7 +38,7 @@ class Learner(ABC):
     Args:
         config: The experiment.
         device: Where it runs.
-        randomness: Of everything random in it.
+        randomness: Source of everything random in it.
 
     Attributes:
         params: What is learned, shape (P,); of gradient-based meta-learners, the meta-parameters theta.

@@ -8,7 +8,7 @@ from mamlrl.errors import NonFiniteError
 from mamlrl.experiments.policy import PolicyExperiment
 from mamlrl.inner_loops.assembly import assemble_policy
 from mamlrl.inner_loops.policy import AdaptedTasks
-from mamlrl.learners.gradient_meta_learner import GradientMetaLearner
+from mamlrl.learners.gradient_meta_learner import GradientMetaLearner, inner_gradient_norms
 from mamlrl.learners.learner import Report
 from mamlrl.losses.policy_losses import Surrogate
 from mamlrl.losses.task_losses import TaskLosses
@@ -31,7 +31,7 @@ class MetaLearner(GradientMetaLearner):
         env_steps: Environment steps taken.
 
     Raises:
-        UserError: If the environment, the policy or the device cannot be had.
+        UserError: If the environment or the device is not available, or settings do not fit.
     """
 
     config: PolicyExperiment
@@ -75,7 +75,7 @@ class MetaLearner(GradientMetaLearner):
         score = self._metrics[after_step("return", self.config.adaptation.steps)]
         return Report(self._metrics, score, self._before)
 
-    def collect(self, timer: PhaseTimer) -> AdaptedTasks:
+    def collect(self, timer: PhaseTimer | None = None) -> AdaptedTasks:
         """Samples tasks, adapts to them, and rolls the adapted policies out."""
         tasks = self.sampler.sample_tasks(self.randomness.rng)
         try:
@@ -85,7 +85,7 @@ class MetaLearner(GradientMetaLearner):
 
     def sample_losses(self) -> tuple[TaskLosses, TaskLosses]:
         """See `GradientMetaLearner.sample_losses`; the second are on episodes of the adapted policies."""
-        processed = self.collect(PhaseTimer(self.device)).processed
+        processed = self.collect().processed
         loss = Surrogate(self.policy.distribution)
         inner, outer = (TaskLosses(self.policy, loss, part.batch) for part in processed[:2])
         return inner, outer
@@ -104,8 +104,7 @@ class MetaLearner(GradientMetaLearner):
             metrics[after_step("return", step)] = float(rollouts.task_returns().mean())
         for step, processed in enumerate(adapted.processed):
             metrics[after_step("explained_variance", step)] = float(processed.explained_variance.mean())
-        for step, update in enumerate(adapted.adaptation.updates):
-            metrics[f"gradient_norm/inner_{step + 1}"] = float(update.gradients[0].norm(dim=1).mean())
+        metrics |= inner_gradient_norms(adapted.adaptation)
         metrics["diverged_simulations"] = adapted.diverged
         batch = adapted.processed[-1].batch
         entropy = self.policy.distribution.entropy(batch.outputs)

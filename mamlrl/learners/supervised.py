@@ -13,10 +13,10 @@ from torch import Tensor
 from mamlrl.errors import NonFiniteError, UserError
 from mamlrl.experiments.supervised import SupervisedExperiment
 from mamlrl.inner_loops.assembly import assemble_supervised
-from mamlrl.learners.gradient_meta_learner import GradientMetaLearner
+from mamlrl.learners.gradient_meta_learner import GradientMetaLearner, inner_gradient_norms
 from mamlrl.learners.learner import Report
 from mamlrl.losses.task_losses import TaskLosses
-from mamlrl.metric_names import ITERATION, Metrics, after_step, seconds
+from mamlrl.metric_names import ITERATION, META_GRADIENT_NORM, Metrics, after_step, seconds
 from mamlrl.outer.build import GRADIENT_OPTIMIZERS
 from mamlrl.outer.optimizer import GradientOptimizer
 from mamlrl.supervised.tasks import Examples
@@ -34,11 +34,11 @@ class SupervisedLearner(GradientMetaLearner):
     Attributes:
         tasks: The distribution of tasks.
         network: The network.
-        seconds: What the phases of the last meta-iteration took.
-        inner_loop: Adapts to tasks.
+        seconds: Seconds that each phase of the last meta-iteration took.
+        inner_loop: Adapts the network to tasks.
 
     Raises:
-        UserError: If the data set, the device or a compiler cannot be had, or the options do not fit.
+        UserError: If the data set, the device or a compiler is not available, or settings do not fit.
     """
 
     config: SupervisedExperiment
@@ -102,9 +102,8 @@ class SupervisedLearner(GradientMetaLearner):
                 f"iteration {self.iteration}: the loss after adaptation is not finite; "
                 "a smaller adaptation.step_size or adam.learning_rate may help"
             )
-        for step, update in enumerate(adaptation.updates):
-            metrics[f"gradient_norm/inner_{step + 1}"] = float(update.gradients[0].norm(dim=1).mean())
-        metrics["gradient_norm/meta"] = float(objective.gradient().norm())
+        metrics |= inner_gradient_norms(adaptation)
+        metrics[META_GRADIENT_NORM] = float(objective.gradient().norm())
         metrics |= {**objective.metrics(), **seconds(self.seconds)}
         return Report(metrics, score, self.state_dict())
 
@@ -112,8 +111,7 @@ class SupervisedLearner(GradientMetaLearner):
 def _compiled(learner: SupervisedLearner) -> Callable[[Tensor, Examples], Tensor]:
     if not learner.estimator.rule.compiles:
         raise UserError(
-            f"compile: {learner.config.adaptation.estimator} decides by its data when to stop; "
-            "set compile to false"
+            f"compile: estimator {learner.config.adaptation.estimator} cannot be compiled; set compile to false"
         )
     if not learner.network.compiles:
         raise UserError(

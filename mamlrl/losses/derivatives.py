@@ -44,25 +44,25 @@ class FisherProduct:
     closed-form Fisher matrix of the distribution of actions, or targets, in the outputs.
 
     Args:
-        policy: Maps parameters and observations to outputs.
+        network: Maps parameters and observations to outputs.
         params: Parameters of each task, shape (task, P).
         batch: Observations and their weights.
     """
 
-    def __init__(self, policy: Network, params: Tensor, batch: Samples) -> None:
-        self._distribution = policy.distribution
+    def __init__(self, network: Network, params: Tensor, batch: Samples) -> None:
+        self._distribution = network.distribution
         self._blocks = []
-        for block in task_blocks(batch, policy.sample_cost):
+        for block in task_blocks(batch, network.sample_cost):
             part = batch.tasks(block)
-            network = policy.linearize(params[block], part.observations)
-            self._blocks.append((block, network, part.weights[..., None]))
+            linearized = network.linearize(params[block], part.observations)
+            self._blocks.append((block, linearized, part.weights[..., None]))
 
     def __call__(self, vectors: Tensor) -> Tensor:
         """Multiplies the vector of each task, shape (task, P), by its Fisher matrix."""
         products = []
-        for block, network, weights in self._blocks:
-            tangents = network.jvp(vectors[block])
-            products.append(network.vjp(weights * self._distribution.fisher_product(network.outputs, tangents)))
+        for block, linearized, weights in self._blocks:
+            product = self._distribution.fisher_product(linearized.outputs, linearized.jvp(vectors[block]))
+            products.append(linearized.vjp(weights * product))
         return torch.cat(products)
 
 

@@ -17,7 +17,7 @@ class NegativeLogLikelihood(OutputLoss):
     """Mean of -log p(target) over each task's examples, with its derivatives in closed form.
 
     Attributes:
-        distribution: Of the targets.
+        distribution: Distribution of the targets.
     """
 
     distribution: CanonicalDistribution
@@ -37,6 +37,6 @@ class NegativeLogLikelihood(OutputLoss):
 
 
 def negative_log_likelihood(distribution: Distribution) -> NegativeLogLikelihood:
-    """Mean of -log p(target) over each task's examples: squared error, or cross-entropy."""
+    """Returns the loss of a distribution: the squared error, up to a constant, or the cross-entropy."""
     assert isinstance(distribution, CanonicalDistribution)
     return NegativeLogLikelihood(distribution)

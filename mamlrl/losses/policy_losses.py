@@ -16,7 +16,7 @@ class Reinforce(OutputLoss):
     """REINFORCE: mean of -log pi(a|s) A over each task's samples (Finn et al. 2017, equation 4).
 
     Attributes:
-        distribution: Of the actions.
+        distribution: Distribution of the actions.
     """
 
     on_policy = True
@@ -37,7 +37,7 @@ class Surrogate(OutputLoss):
     that of REINFORCE, and its Hessian the policy's term of the expected return's (Rothfuss et al. 2018).
 
     Attributes:
-        distribution: Of the actions.
+        distribution: Distribution of the actions.
     """
 
     distribution: Distribution
@@ -55,7 +55,7 @@ class ClippedSurrogate(OutputLoss):
     Schulman et al. 2017, *Proximal Policy Optimization*, equation 7.
 
     Attributes:
-        distribution: Of the actions.
+        distribution: Distribution of the actions.
         clip: Largest change of the ratio that can gain.
     """
 
@@ -75,7 +75,7 @@ class KlDivergence(OutputLoss):
     """Mean KL(pi_sampled || pi) over each task's states, in nats.
 
     Attributes:
-        distribution: Of the actions.
+        distribution: Distribution of the actions.
     """
 
     distribution: Distribution

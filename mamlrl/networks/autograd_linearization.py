@@ -22,7 +22,7 @@ class AutogradLinearization(Linearization):
     Args:
         function: Maps parameters of each task, shape (task, P), to outputs, shape (task, sample, K); the
             outputs of a task must depend on its own parameters alone.
-        params: Where, shape (task, P).
+        params: Parameters to linearise at, shape (task, P).
 
     Attributes:
         outputs: See `Linearization`; a leaf to autograd.

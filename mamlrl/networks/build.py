@@ -23,10 +23,10 @@ from mamlrl.settings.numbers import NonNegativeInt, PositiveFinite, PositiveInt
 # (number of observation features, distribution of the actions, settings) -> policy
 ARCHITECTURES: Registry[Callable[[int, Distribution, PolicyConfig], Network]] = Registry("architecture")
 
-if TYPE_CHECKING:
-    ArchitectureName = str
-else:
+if not TYPE_CHECKING:  # the parser reads what the type checker does not
     ArchitectureName = ARCHITECTURES.name_type("ArchitectureName")
+else:
+    ArchitectureName = str
 
 
 @dataclass(frozen=True)
@@ -49,7 +49,7 @@ class PolicyConfig(NetworkConfig):
     """The policy network.
 
     Attributes:
-        architecture: Which network.
+        architecture: Kind of network.
         initial_std: Initial standard deviation of Gaussian actions, in units of the policy's output.
         min_std: Floor under the standard deviation of Gaussian actions.
     """
@@ -72,8 +72,9 @@ def make_policy(
     """Builds the policy that a config names, to fit an environment's spaces.
 
     Args:
-        observation_space: Of one sub-environment; a Box with one axis.
-        action_space: Of one sub-environment; a Box with one axis (Gaussian) or Discrete (categorical).
+        observation_space: Space of one sub-environment's observations; a Box with one axis.
+        action_space: Space of one sub-environment's actions; a Box with one axis (Gaussian) or Discrete
+            (categorical).
         config: Architecture, size and initialisation.
 
     Raises:
@@ -106,8 +107,8 @@ def make_mlp(observation_size: int, distribution: Distribution, config: NetworkC
 
     Args:
         observation_size: Number of observation features.
-        distribution: What its outputs parametrise.
-        config: Its size.
+        distribution: Distribution that the outputs parametrise.
+        config: Sizes of its layers and of its context.
         **std: `initial_std` and `min_std`, see `MlpLayout`.
     """
     mlp = MlpPolicy(observation_size, distribution, tuple(config.hidden_sizes), config.activation, **std)

@@ -23,12 +23,12 @@ class Categorical(CanonicalDistribution):
 
     @property
     def head_size(self) -> int:
-        """One logit an action."""
+        """One logit per action."""
         return self.num_actions
 
     @property
     def output_size(self) -> int:
-        """One logit an action."""
+        """One logit per action."""
         return self.num_actions
 
     def noise(self, shape: Sequence[int], generator: torch.Generator, dtype: torch.dtype) -> Tensor:

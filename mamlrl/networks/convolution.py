@@ -15,8 +15,10 @@ from mamlrl.networks.autograd_linearization import AutogradLinearization
 from mamlrl.networks.distribution import Distribution
 from mamlrl.networks.network import Network
 
+Downsampling = Literal["stride", "max_pool"]
+
 KERNEL = 3
-MLP_ACTIVATIONS = 200  # of a sample in the network that `Network.sample_cost` counts in
+MLP_ACTIVATIONS = 200  # activations of one sample in the MLP that `Network.sample_cost` is relative to
 
 
 @dataclass(frozen=True)
@@ -29,8 +31,8 @@ class ConvolutionalNetwork(Network):
 
     Attributes:
         image_shape: Channels, height and width of the inputs.
-        distribution: Family of the targets.
-        filters: Of each block.
+        distribution: Distribution of the targets.
+        filters: Number of filters in each block.
         downsampling: How a block halves height and width, rounding up with convolutions of `stride` 2, whose
             last outputs are then averaged over the image (Omniglot in Finn et al. 2017), or rounding down
             with 2x2 `max_pool` after the ReLU (MiniImagenet).
@@ -41,7 +43,7 @@ class ConvolutionalNetwork(Network):
     image_shape: tuple[int, int, int]
     distribution: Distribution
     filters: tuple[int, ...] = (64, 64, 64, 64)
-    downsampling: Literal["stride", "max_pool"] = "stride"
+    downsampling: Downsampling = "stride"
 
     @property
     def shapes(self) -> dict[str, tuple[int, ...]]:

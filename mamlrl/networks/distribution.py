@@ -15,7 +15,7 @@ from torch import Tensor
 
 
 class Distribution(ABC):
-    """A family of distributions, of actions or targets; `outputs` has shape (..., output_size)."""
+    """A distribution of actions, or targets; `outputs`, its parameters, have shape (..., output_size)."""
 
     @property
     @abstractmethod
@@ -49,8 +49,8 @@ class Distribution(ABC):
         """Multiplies by the Fisher information matrix of the distribution in its outputs.
 
         Args:
-            outputs: Where, shape (..., output_size).
-            tangents: What, same shape.
+            outputs: Outputs to take the matrix at, shape (..., output_size).
+            tangents: Vectors to multiply, same shape.
 
         Returns:
             F tangents with F = E[d log p (d log p)^T], same shape.

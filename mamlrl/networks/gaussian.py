@@ -74,8 +74,8 @@ class IsotropicGaussian(CanonicalDistribution):
     Minus the log-probability is, with the variance 1/2, the squared error up to a constant.
 
     Attributes:
-        size: How many numbers A; they have shape (..., A).
-        variance: Of each.
+        size: Length A of the numbers, which have shape (..., A).
+        variance: Variance of each number.
     """
 
     size: int

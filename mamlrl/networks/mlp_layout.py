@@ -27,7 +27,7 @@ class MlpLayout(Policy):
 
     Attributes:
         observation_size: Number of observation features D.
-        distribution: What the outputs parametrise.
+        distribution: Distribution that the outputs parametrise.
         hidden_sizes: Units of each hidden layer.
         activation: Nonlinearity between layers.
         initial_std: Initial standard deviation of a Gaussian.

@@ -19,23 +19,23 @@ from mamlrl.networks.mlp_layout import MlpLayout
 from mamlrl.networks.network import Linearization
 
 MAX_INPUTS_TO_MIX = 8
-MIN_SAMPLES_TO_MIX = 16  # an input: with fewer, sums over samples are quicker done again
+MIN_SAMPLES_TO_MIX = 16  # per input; with fewer, it is quicker to sum over samples again
 
 
 class MlpLinearization(Linearization):
     """An MLP at fixed parameters and observations of each task, with its activations kept.
 
     Args:
-        layout: Of the network.
+        layout: Layout of the network's parameters.
         params: Parameters of each task, shape (task, P).
         observations: Shape (task, sample, D).
 
     Attributes:
-        layout: Of the network.
-        weights: Of each layer, shape (task, inputs, outputs).
+        layout: Layout of the network's parameters.
+        weights: Weights of each layer, shape (task, inputs, outputs).
         hidden: Inputs of each layer, the observations first, shape (task, sample, inputs).
         slopes: Derivative of the activation after each layer but the last.
-        outputs: Of the network, shape (task, sample, K).
+        outputs: Outputs of the network, shape (task, sample, K).
     """
 
     def __init__(self, layout: MlpLayout, params: Tensor, observations: Tensor) -> None:

@@ -20,7 +20,7 @@ class Policy(ABC):
     tasks are evaluated at once.
 
     Attributes:
-        distribution: What the outputs are parameters of.
+        distribution: Distribution that the outputs parametrise.
     """
 
     distribution: Distribution
@@ -70,7 +70,7 @@ class Linearization(ABC):
     J is the Jacobian of a task's outputs in its parameters.
 
     Attributes:
-        outputs: Of the network, shape (task, sample, K).
+        outputs: Outputs of the network, shape (task, sample, K).
     """
 
     outputs: Tensor
@@ -88,7 +88,7 @@ class Linearization(ABC):
         """The product with the Hessian in the parameters of a loss of the outputs.
 
         Args:
-            gradient: Of the loss in the outputs, shape (task, sample, K).
+            gradient: Gradient of the loss in the outputs, shape (task, sample, K).
             output_hvp: Multiplies output tangents by the Hessian of the loss in the outputs.
 
         Returns:

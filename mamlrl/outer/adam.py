@@ -29,7 +29,7 @@ class Adam(GradientOptimizer):
 
     Args:
         config: The learning rate.
-        theta: Meta-parameters; its moments are of their shape, type and device.
+        theta: Meta-parameters, whose shape, type and device the moments have.
     """
 
     def __init__(self, config: AdamConfig, theta: Tensor) -> None:
@@ -66,4 +66,4 @@ class Adam(GradientOptimizer):
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Restores Adam's moments."""
-        self._state = {name: state[name] for name in self._state}
+        self._state = {name: state[name].to(value.device) for name, value in self._state.items()}

@@ -32,9 +32,9 @@ OUTER_OPTIMIZERS: Registry[Builder] = Registry(
     },
 )
 
-if TYPE_CHECKING:
-    OuterOptimizerName = str
-    GradientOptimizerName = str
-else:
+if not TYPE_CHECKING:  # the parser reads what the type checker does not
     OuterOptimizerName = OUTER_OPTIMIZERS.name_type("OuterOptimizerName")
     GradientOptimizerName = GRADIENT_OPTIMIZERS.name_type("GradientOptimizerName")
+else:
+    OuterOptimizerName = str
+    GradientOptimizerName = str

@@ -12,6 +12,7 @@ from mamlrl.losses.derivatives import FisherProduct, task_gradients
 from mamlrl.losses.output_loss import OutputLoss
 from mamlrl.losses.policy_losses import KlDivergence
 from mamlrl.losses.task_losses import TaskLosses
+from mamlrl.metric_names import Metrics, means
 
 
 def mean_over_tasks(total: Tensor, num_tasks: int) -> Tensor:
@@ -21,7 +22,7 @@ def mean_over_tasks(total: Tensor, num_tasks: int) -> Tensor:
 
     Args:
         total: Sum over tasks, of any shape.
-        num_tasks: How many they are.
+        num_tasks: Number of tasks.
     """
     return total / num_tasks
 
@@ -33,7 +34,7 @@ class MetaObjective:
     of J_i^T F_i J_i: the second derivative of the adaptation drops out.
 
     Args:
-        estimator: The rule of the inner loop.
+        estimator: The inner loop's estimator.
         adaptation: The inner loop at the old meta-parameters.
         losses: Losses of the adapted networks.
     """
@@ -92,7 +93,7 @@ class MetaObjective:
         With the KL divergence it is ProMP's penalty: how far the policies are from those that sampled the data.
 
         Args:
-            output_loss: Which loss.
+            output_loss: The loss.
 
         Returns:
             The mean over tasks and inner steps, and its gradient in the meta-parameters, shape (P + R,).
@@ -105,13 +106,12 @@ class MetaObjective:
             gradients.append(mean_over_tasks(pulled_back, self.num_tasks))
         return float(torch.stack(values).mean()), torch.stack(gradients).mean(dim=0)
 
-    def metrics(self) -> dict[str, float]:
+    def metrics(self) -> Metrics:
         """Returns what the adaptation and the products with its Jacobian report."""
-        rows = [self._estimator.rule.metrics(update) for update in self._adaptation.updates]
-        means = {name: sum(row[name] for row in rows) / len(rows) for name in rows[0]} if rows else {}
+        metrics = means([self._estimator.rule.metrics(update) for update in self._adaptation.updates])
         for jacobian in self._jacobians.values():
-            means |= jacobian.metrics()
-        return means
+            metrics |= jacobian.metrics()
+        return metrics
 
     def _adapt(self, theta: Tensor) -> Adaptation:
         return self._estimator.adapt(theta, self.num_tasks, self._adaptation.replay)

@@ -7,7 +7,7 @@ from typing import Any
 
 from torch import Tensor
 
-from mamlrl.metric_names import Metrics
+from mamlrl.metric_names import META_GRADIENT_NORM, Metrics
 from mamlrl.outer.objective import MetaObjective
 from mamlrl.timing import PhaseTimer
 
@@ -33,7 +33,7 @@ class OuterOptimizer(ABC):
         return {}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:  # noqa: B027 (most have no state)
-        """Restores what `state_dict` returned."""
+        """Restores what `state_dict` returned, its tensors from whichever device."""
 
 
 class GradientOptimizer(OuterOptimizer):
@@ -47,4 +47,4 @@ class GradientOptimizer(OuterOptimizer):
         """See `OuterOptimizer.step`."""
         with timer.phase("gradient"):
             gradient = objective.gradient()
-        return self.descend(theta, gradient), {"gradient_norm/meta": float(gradient.norm())}
+        return self.descend(theta, gradient), {META_GRADIENT_NORM: float(gradient.norm())}

@@ -8,7 +8,7 @@ from typing import Any
 from torch import Tensor
 
 from mamlrl.losses.policy_losses import ClippedSurrogate, KlDivergence
-from mamlrl.metric_names import Metrics
+from mamlrl.metric_names import KL, META_GRADIENT_NORM, Metrics
 from mamlrl.networks.distribution import Distribution
 from mamlrl.outer.adam import Adam, AdamConfig
 from mamlrl.outer.objective import MetaObjective
@@ -41,7 +41,7 @@ class Promp(OuterOptimizer):
     Args:
         config: Epochs, clipping and the weight.
         adam: The learning rate.
-        distribution: Of the actions.
+        distribution: Distribution of the actions.
         theta: Meta-parameters.
     """
 
@@ -65,8 +65,8 @@ class Promp(OuterOptimizer):
             before, _ = objective.evaluate(start)
             after, kl = objective.evaluate(theta)
         return theta, {
-            "gradient_norm/meta": norms[0],
-            "kl": kl,
+            META_GRADIENT_NORM: norms[0],
+            KL: kl,
             "kl/inner": inner_kl,
             "surrogate_improvement": before - after,
             **here.metrics(),

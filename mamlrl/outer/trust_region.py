@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from mamlrl.conjugate_gradient import conjugate_gradient, warn_of_surplus_iterations
-from mamlrl.metric_names import Metrics
+from mamlrl.metric_names import KL, META_GRADIENT_NORM, Metrics
 from mamlrl.outer.objective import MetaObjective
 from mamlrl.outer.optimizer import OuterOptimizer
 from mamlrl.settings.numbers import NonNegativeFinite, PositiveFinite, PositiveFraction, PositiveInt
@@ -23,10 +23,10 @@ class TrustRegionConfig:
 
     Attributes:
         max_kl: Bound on the mean KL divergence between adapted policies before and after the step.
-        cg_iterations: Most iterations of conjugate gradient.
+        cg_iterations: Maximum number of iterations of conjugate gradient.
         cg_tolerance: Squared norm of the residual, relative to the gradient's, at which conjugate gradient stops.
         damping: Multiple of the identity added to the curvature.
-        line_search_steps: Most step lengths tried.
+        line_search_steps: Maximum number of step lengths that are tried.
         line_search_decay: Factor between successive step lengths.
         curvature_fraction: Fraction of the states that the curvature is computed on.
     """
@@ -62,8 +62,8 @@ class TrustRegion(OuterOptimizer):
         with timer.phase("line_search"):
             step = line_search(theta, direction.vector, objective.evaluate, config)
         return step.params, {
-            "gradient_norm/meta": float(gradient.norm()),
-            "kl": step.kl,
+            META_GRADIENT_NORM: float(gradient.norm()),
+            KL: step.kl,
             "surrogate_improvement": step.improvement,
             "line_search_accepted": float(step.accepted),
             "line_search_steps": step.tried,
@@ -141,7 +141,7 @@ def line_search(
     """Takes the longest of a geometric series of steps that lowers the objective and keeps the bound.
 
     Args:
-        params: Where to start, shape (P,).
+        params: Parameters to start from, shape (P,).
         direction: The full step, shape (P,).
         evaluate: The objective, and the mean KL divergence from the policies at `params`.
         config: Bound and step lengths.

@@ -24,7 +24,7 @@ def save_checkpoint(path: Path, config: Experiment, state: dict[str, Any]) -> No
     """Writes a checkpoint such that `path` holds either the old one or the whole new one.
 
     Args:
-        path: Where to.
+        path: File to write.
         config: The resolved experiment.
         state: Tensors and plain Python values.
 
@@ -54,7 +54,7 @@ def load_checkpoint(path: Path, device: str = "cpu") -> tuple[Experiment, dict[s
 
     Args:
         path: A checkpoint file.
-        device: Where to put its tensors.
+        device: Device to put its tensors on.
 
     Returns:
         The experiment and the state saved with it.
@@ -79,7 +79,7 @@ def load_checkpoint(path: Path, device: str = "cpu") -> tuple[Experiment, dict[s
     try:
         return restore_experiment(config), state
     except UserError as error:
-        raise UserError(f"{path} is a damaged checkpoint: {error}") from error
+        raise UserError(f"{path} holds an experiment that cannot be used: {error}") from error
 
 
 def _read(path: Path, device: str) -> Any:

@@ -1,4 +1,4 @@
-"""Metrics of a run: a CSV with a row an iteration, and TensorBoard events made from it."""
+"""Metrics of a run: a CSV with a row per iteration, and TensorBoard events made from it."""
 
 from __future__ import annotations
 

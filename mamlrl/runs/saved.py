@@ -28,8 +28,8 @@ class SavedRun:
     """A checkpoint that was read.
 
     Attributes:
-        path: Its file.
-        experiment: The experiment it is of.
+        path: File of the checkpoint.
+        experiment: Experiment that was trained.
         state: The learner's state, with `params` and `iteration`.
     """
 
@@ -51,7 +51,7 @@ class SavedRun:
         """Evaluates its parameters.
 
         Args:
-            experiment: What to evaluate them by, of the same kind.
+            experiment: Experiment of the same kind; `experiment.evaluation` says what to evaluate.
 
         Raises:
             UserError: If they cannot be evaluated; the message names the file.

@@ -20,7 +20,7 @@ from mamlrl.experiments.plain import plain_experiment
 from mamlrl.files import os_errors_as, write_text
 from mamlrl.learners.build import make_learner
 from mamlrl.learners.learner import Learner
-from mamlrl.metric_names import Metrics, headline, steps_of
+from mamlrl.metric_names import KL, Metrics, headline, steps_of
 from mamlrl.runs.checkpoints import load_checkpoint, save_checkpoint
 from mamlrl.runs.metrics_file import MetricsWriter
 from mamlrl.runs.saved import best_checkpoint, latest_checkpoint
@@ -102,7 +102,7 @@ def _record(learner: Learner, folder: Path, writer: MetricsWriter) -> Metrics:
 def _describe(metrics: Metrics) -> str:
     metric = headline(metrics)
     steps = [f"{metrics[name]:.2f}" for name in steps_of(metric, metrics).values()]
-    divergence = f", KL {metrics['kl']:.4f}" if "kl" in metrics else ""
+    divergence = f", KL {metrics[KL]:.4f}" if KL in metrics else ""
     return f"{metric} {' -> '.join(steps)}{divergence}"
 
 

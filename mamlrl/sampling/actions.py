@@ -13,11 +13,11 @@ from numpy.typing import NDArray
 
 @dataclass(frozen=True)
 class ActionScaling:
-    """Maps a policy's outputs in [-bound, bound] to the range of an action space.
+    """Maps a policy's actions in [-bound, bound] to the range of an action space.
 
     Attributes:
-        scale: Of each action dimension, shape (A,).
-        centre: Action that output 0 stands for, shape (A,).
+        scale: Factor on each action dimension, shape (A,).
+        centre: Action of the environment that 0 stands for, shape (A,).
     """
 
     scale: NDArray[np.float64]
@@ -28,14 +28,14 @@ class ActionScaling:
         """Returns the scaling to a space, or None if the space has no bounds.
 
         Args:
-            space: Of the actions of one sub-environment.
-            bound: Output that stands for the bounds of the space.
+            space: Space of one sub-environment's actions.
+            bound: Action of the policy that stands for the bounds of the space.
         """
         if not isinstance(space, Box) or not space.is_bounded():
             return None
         half_range = (space.high.astype(np.float64) - space.low) / 2
         return cls(half_range / bound, space.low + half_range)
 
-    def __call__(self, outputs: NDArray[Any]) -> NDArray[np.float64]:
-        """Scales outputs, shape (..., A)."""
-        return outputs * self.scale + self.centre
+    def __call__(self, actions: NDArray[Any]) -> NDArray[np.float64]:
+        """Scales actions, shape (..., A)."""
+        return actions * self.scale + self.centre

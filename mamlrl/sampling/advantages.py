@@ -21,7 +21,7 @@ class AdvantageConfig:
         discount: Discount of future rewards.
         gae_lambda: Exponential weight of generalised advantage estimation (Schulman et al. 2016).
         standardize: Whether the advantages of each task are scaled to mean 0 and standard deviation 1.
-        ridge: Regularisation of the linear feature baseline's least squares.
+        ridge: Regularisation of the value baseline's least squares.
     """
 
     discount: ClosedUnitInterval = 0.99
@@ -35,8 +35,8 @@ class ProcessedRollouts:
     """What the learner takes from rollouts.
 
     Attributes:
-        batch: For the losses.
-        explained_variance: Of the baseline, for each task, shape (task,).
+        batch: Data for the losses.
+        explained_variance: Fraction of the returns' variance that the value baseline explains, shape (task,).
     """
 
     batch: Batch
@@ -48,7 +48,7 @@ def discounted_sum(x: Tensor, discount: float) -> Tensor:
 
     Args:
         x: Shape (..., time).
-        discount: In [0, 1].
+        discount: Discount of the future, in [0, 1].
 
     Returns:
         y, same shape.
@@ -66,8 +66,8 @@ def gae(rewards: Tensor, values: Tensor, mask: Tensor, discount: float, gae_lamb
         rewards: Shape (task, episode, time).
         values: Predicted returns, same shape.
         mask: 1 while the episode was running, else 0, same shape.
-        discount: In [0, 1].
-        gae_lambda: In [0, 1]; 1 gives returns minus values.
+        discount: Discount of the future, in [0, 1].
+        gae_lambda: Weight of later terms, in [0, 1]; 1 gives returns minus values.
 
     Returns:
         Advantages, 0 where masked, same shape.
@@ -87,7 +87,7 @@ def standardize(advantages: Tensor, mask: Tensor) -> Tensor:
 
 
 def process(rollouts: Rollouts, config: AdvantageConfig) -> ProcessedRollouts:
-    """Fits the baseline to the rollouts of each task and computes advantages, once and for all."""
+    """Fits the value baseline to the rollouts of each task and computes advantages, once and for all."""
     mask = rollouts.mask
     returns = discounted_sum(rollouts.rewards * mask, config.discount)
     values = fit_values(baseline_features(rollouts.observations), returns, mask, config.ridge)

@@ -20,15 +20,15 @@ from mamlrl.envs.wrappers.build import WRAPPERS
 from mamlrl.errors import UserError, suggestion
 from mamlrl.sampling.settings import SamplingConfig
 
-if TYPE_CHECKING:
-    WrapperName = str
-else:
+if not TYPE_CHECKING:  # the parser reads what the type checker does not
     WrapperName = WRAPPERS.name_type("WrapperName")
+else:
+    WrapperName = str
 
 
 @dataclass(frozen=True)
 class EnvConfig:
-    """Which task family.
+    """The task family.
 
     Attributes:
         id: Gymnasium id of a task environment.
@@ -67,7 +67,8 @@ def make_task_env(config: EnvConfig, num_envs: int, render_mode: str | None = No
         )
     except (TypeError, ValueError) as error:
         raise UserError(f"env.kwargs: {config.id} {_complaint(config, creator, str(error))}") from error
-    assert isinstance(env, TaskEnv)
+    if not isinstance(env, TaskEnv):
+        raise _not_a_task_env(config.id)
     for name in config.wrappers:
         try:
             env = WRAPPERS.choose("env.wrappers:", name)(env)
@@ -81,8 +82,8 @@ def make_task_envs(config: EnvConfig, num_tasks: int, sampling: SamplingConfig) 
 
     Args:
         config: Id, keyword arguments and wrappers.
-        num_tasks: Of all groups.
-        sampling: Number of groups, and of episodes a task.
+        num_tasks: Number of tasks in all groups.
+        sampling: Numbers of groups and of episodes per task.
 
     Raises:
         UserError: See `make_task_env`.
@@ -115,9 +116,13 @@ def _argument_names(creator: object) -> list[str]:
 
 def _check_class(name: str, creator: type, render_mode: str | None) -> None:
     if not issubclass(creator, TaskEnv):
-        raise UserError(f"env.id: {name} is not a task environment; there are: {', '.join(_known_ids())}")
+        raise _not_a_task_env(name)
     if render_mode not in (None, *creator.metadata.get("render_modes", ())):
         raise UserError(f"env.id: {name} cannot be drawn: it has no render mode {render_mode}")
+
+
+def _not_a_task_env(name: str) -> UserError:
+    return UserError(f"env.id: {name} is not a task environment; there are: {', '.join(_known_ids())}")
 
 
 def _find_creator(identifier: str) -> object:
@@ -138,7 +143,7 @@ def _find_creator(identifier: str) -> object:
         nearest = difflib.get_close_matches(identifier, _known_ids(), n=1, cutoff=0.0)
         raise UserError(f"env.id: no environment {identifier!r}; did you mean {nearest[0]}?") from error
     if creator is None:
-        raise UserError(f"env.id: {identifier} is not a task environment; there are: {', '.join(_known_ids())}")
+        raise _not_a_task_env(identifier)
     return creator
 
 

@@ -71,8 +71,8 @@ def within_budget(masks: list[Tensor], budget: int) -> Tensor | None:
     every slot, so an episode completes at the sum of its slot's lengths up to it.
 
     Args:
-        masks: One a round, each of shape (task, slot, time).
-        budget: Transitions a task.
+        masks: One mask per round, each of shape (task, slot, time).
+        budget: Transitions per task.
 
     Returns:
         Mask of completed episodes, shape (task, round x slot), or None if more rounds are needed to tell.

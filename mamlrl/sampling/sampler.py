@@ -27,7 +27,8 @@ class Sampler:
     steps its environment, which releases Python's lock, another evaluates its policy.
 
     Args:
-        envs: One a group of tasks; the sub-environments of a task are its `config.episodes_per_task` episodes.
+        envs: One environment per group of tasks; the sub-environments of a task are its
+            `config.episodes_per_task` episodes.
         policy: Maps parameters and observations to the outputs of its action distribution.
         config: How much to collect.
         device: Where the policy runs and the rollouts live.
@@ -35,7 +36,7 @@ class Sampler:
             of the step and who is still running, both of shape (num_envs,).
 
     Attributes:
-        num_tasks: Of all groups.
+        num_tasks: Number of tasks in all groups.
     """
 
     def __init__(
@@ -71,11 +72,11 @@ class Sampler:
         return self.env.horizon
 
     def sample_tasks(self, rng: np.random.Generator) -> NDArray[np.float64]:
-        """Draws a task for each place from the distribution to train on, shape (num_tasks, ...)."""
+        """Draws tasks for all groups from the distribution to train on, shape (num_tasks, ...)."""
         return self.env.sample_tasks(rng, self.num_tasks)
 
     def sample_test_tasks(self, rng: np.random.Generator) -> NDArray[np.float64]:
-        """Draws a task for each place from the distribution to test on, shape (num_tasks, ...)."""
+        """Draws tasks for all groups from the distribution to test on, shape (num_tasks, ...)."""
         return self.env.sample_test_tasks(rng, self.num_tasks)
 
     def set_tasks(self, tasks: NDArray[np.float64]) -> None:
@@ -89,7 +90,7 @@ class Sampler:
 
         Args:
             params: Policy parameters, shape (P,), or (task, P).
-            randomness: Of the environments and the actions.
+            randomness: Randomness of the environments and the actions.
 
         Returns:
             The rollouts.

@@ -19,12 +19,13 @@ class SamplingConfig:
         episodes_per_task: Episodes of each task for every gradient step.
         unit: `episodes` collects exactly that many episodes; `transitions` collects episodes in order of
             completion until they hold episodes_per_task x horizon transitions, as the original code does.
-        rescale_actions: Whether the policy's output is read in [-action_bound, action_bound] and rescaled to the
-            bounds of the action space; otherwise it is used as it is. The environment clips in both cases.
-        action_bound: Output that stands for the bounds of the action space. A larger one makes actions smaller
-            and, unlike a smaller policy.initial_std, does not make the inner steps larger.
+        rescale_actions: Whether the policy's actions are read in [-action_bound, action_bound] and rescaled to the
+            bounds of the action space; otherwise they are used as they are. The environment clips in both cases.
+        action_bound: Action of the policy that stands for the bounds of the action space. A larger one makes the
+            environment's actions smaller and, unlike a smaller policy.initial_std, does not make the inner steps
+            larger.
         groups: Groups of tasks that are sampled at the same time, each in an environment and a thread of its own:
-            one's physics overlap with another's policy (double-buffered sampling, Petrenko et al. 2020).
+            one's physics overlaps with another's policy (double-buffered sampling, Petrenko et al. 2020).
     """
 
     episodes_per_task: PositiveInt = 20

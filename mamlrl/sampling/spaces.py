@@ -38,8 +38,8 @@ def plain_interface(env: TaskEnv, sampling: SamplingConfig) -> dict[str, Any]:
     """Describes what a policy needs to act without its environment: spaces, and the scaling of its actions.
 
     Args:
-        env: What it acts in.
-        sampling: How.
+        env: Environment that the policy acts in.
+        sampling: How episodes are collected.
 
     Returns:
         `observation_space`, `action_space`, and `action_scaling`, None where actions are used as they are.

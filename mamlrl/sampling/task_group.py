@@ -1,4 +1,4 @@
-"""Tasks that are sampled together: one environment call and one policy call a time step."""
+"""Tasks that are sampled together: one environment call and one policy call per time step."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ Watch = Callable[[NDArray[np.float64], NDArray[np.bool_]], None]
 
 
 class TaskGroup:
-    """Tasks that are sampled together: one environment call and one policy call a time step.
+    """Tasks that are sampled together: one environment call and one policy call per time step.
 
     Args:
-        env: Its sub-environments are the episodes of all tasks.
+        env: Environment whose sub-environments are the episodes of the group's tasks.
         first_task: Number of the group's first task among those of all groups.
         policy: Maps parameters and observations to the outputs of its action distribution.
         config: How much to collect.
@@ -33,7 +33,7 @@ class TaskGroup:
             of shape (num_envs,).
 
     Attributes:
-        num_tasks: Of the group.
+        num_tasks: Number of tasks in the group.
         diverged: Simulations that diverged so far, which ended their episodes.
     """
 
@@ -60,8 +60,8 @@ class TaskGroup:
 
         Args:
             params: Policy parameters, shape (P,), or (task, P).
-            noise: Of the actions, shape (horizon, task, episode, ...).
-            seed: Of the environment.
+            noise: Randomness of the actions, shape (horizon, task, episode, ...).
+            seed: Seed of the environment.
 
         Raises:
             NonFiniteError: If an observation or reward is not finite.

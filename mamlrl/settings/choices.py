@@ -20,8 +20,8 @@ class Registry(Mapping[str, T], Generic[T]):
     somebody else's package provides.
 
     Args:
-        noun: What they are, for messages.
-        entries: The first of them.
+        noun: What the implementations are called in messages.
+        entries: The first implementations, by name.
 
     Example:
         >>> shapes = Registry("shape", {"circle": 3.14})
@@ -48,13 +48,13 @@ class Registry(Mapping[str, T], Generic[T]):
         """Returns an implementation.
 
         Raises:
-            ValueError: If there is none of that name, in words that end with the nearest name.
+            ValueError: If there is no implementation of that name; the message suggests the nearest one.
         """
-        module, _, last = str(name).rpartition(":")
-        if module:
+        module, colon, last = str(name).rpartition(":")
+        if colon:
             try:
                 import_module(module)
-            except ModuleNotFoundError as error:
+            except (ModuleNotFoundError, TypeError, ValueError) as error:  # none such, relative, or empty
                 raise ValueError(f"{name} cannot be imported ({error}); put its folder on PYTHONPATH") from error
         if last not in self._entries:
             raise ValueError(f"must be one of {', '.join(self)}, got {name}{suggestion(last, list(self))}")
@@ -65,10 +65,10 @@ class Registry(Mapping[str, T], Generic[T]):
 
         Args:
             key: The setting.
-            name: Its value.
+            name: Value of the setting.
 
         Raises:
-            UserError: If there is none of that name.
+            UserError: If there is no implementation of that name.
         """
         try:
             return self.find(name)
@@ -79,7 +79,7 @@ class Registry(Mapping[str, T], Generic[T]):
         """Returns a type of strings that name an implementation, for the fields of settings.
 
         Args:
-            name: Of the type.
+            name: Name of the type.
         """
 
         def check(cls: type, value: object) -> None:

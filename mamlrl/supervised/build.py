@@ -7,30 +7,31 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from mamlrl.networks.convolution import Downsampling
 from mamlrl.settings.choices import Registry
 from mamlrl.settings.numbers import PositiveInt
 from mamlrl.supervised import mini_imagenet, omniglot
 from mamlrl.supervised.image_sets import ImageSet, check_folder
-from mamlrl.supervised.image_tasks import Downsampling, ImageTasks
+from mamlrl.supervised.image_tasks import ImageTasks
 from mamlrl.supervised.sinusoid import Sinusoid
 from mamlrl.supervised.tasks import SupervisedTasks
 
 # (settings, `train` or `test`) -> tasks
 DATASETS: Registry[Callable[[DataConfig, str], SupervisedTasks]] = Registry("data set")
 
-if TYPE_CHECKING:
-    DatasetName = str
-else:
+if not TYPE_CHECKING:  # the parser reads what the type checker does not
     DatasetName = DATASETS.name_type("DatasetName")
+else:
+    DatasetName = str
 
 
 @dataclass(frozen=True)
 class DataConfig:
-    """Supervised tasks.
+    """The distribution of supervised tasks.
 
     Attributes:
-        dataset: Where the tasks come from.
-        folder: Where the data set lies, if it is one that is read from files.
+        dataset: Data set that the tasks are drawn from.
+        folder: Folder of the data set, if it is read from files.
         ways: Classes of a task.
         shots: Examples of each task to adapt on; for classification, of each class.
         queries: Examples of each task, or of each of its classes, to judge the adapted network on.
@@ -49,8 +50,8 @@ def make_supervised_tasks(config: DataConfig, split: str) -> SupervisedTasks:
     """Builds the distribution of tasks that a config names.
 
     Args:
-        config: Which data set, where it lies, and the size of a task.
-        split: `train` or `test`: whose classes, where a data set keeps some for testing.
+        config: The data set, its folder, and the size of a task.
+        split: `train` or `test`: which classes to draw from, where a data set keeps some for testing.
 
     Raises:
         UserError: If there is no such data set, or it cannot be read.
@@ -66,7 +67,7 @@ def images(
     Args:
         read: Maps the data set's folder, and `train` or `test`, to images.
         layout: What the folder should hold, for messages.
-        downsampling: Of the network, see `ConvolutionalNetwork`.
+        downsampling: How the network halves height and width, see `ConvolutionalNetwork`.
     """
 
     def build(config: DataConfig, split: str) -> ImageTasks:

@@ -30,7 +30,7 @@ class ImageFormat:
         """Reads one image, shape (channel, size, size).
 
         Raises:
-            UserError: If the file is no image that can be read.
+            UserError: If the file is not an image that can be read.
         """
         try:
             with Image.open(path) as image:
@@ -48,8 +48,8 @@ class ImageSet:
 
     Attributes:
         images: Shape (image, channel, height, width).
-        counts: How many images each class has, shape (class,).
-        names: Of the classes, for messages.
+        counts: Number of images of each class, shape (class,).
+        names: Names of the classes, for messages.
     """
 
     images: NDArray[np.uint8]
@@ -78,7 +78,7 @@ def read_image_set(classes: Mapping[str, Sequence[Path]], image_format: ImageFor
         image_format: What the images become.
 
     Raises:
-        UserError: If a file is no image that can be read.
+        UserError: If a file is not an image that can be read.
     """
     paths = [path for files in classes.values() for path in files]
     channels = len(Image.new(image_format.mode, (1, 1)).getbands())

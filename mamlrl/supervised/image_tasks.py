@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Literal
-
 import numpy as np
 import torch
 from numpy.typing import NDArray
@@ -14,20 +12,18 @@ from mamlrl.errors import UserError
 from mamlrl.losses.batches import LabelledBatch
 from mamlrl.networks.build import NetworkConfig
 from mamlrl.networks.categorical import Categorical
-from mamlrl.networks.convolution import ConvolutionalNetwork
+from mamlrl.networks.convolution import ConvolutionalNetwork, Downsampling
 from mamlrl.supervised.image_sets import ImageSet
 from mamlrl.supervised.tasks import Examples, SupervisedTasks
-
-Downsampling = Literal["stride", "max_pool"]
 
 
 class ImageTasks(SupervisedTasks):
     """Each task tells some classes apart, drawn anew and numbered at random.
 
     Args:
-        images: Of all classes.
-        ways: Classes of a task.
-        downsampling: Of the network, see `ConvolutionalNetwork`.
+        images: Images of all classes.
+        ways: Number of classes in a task.
+        downsampling: How the network halves height and width, see `ConvolutionalNetwork`.
 
     Raises:
         UserError: If there are not enough classes.
@@ -47,7 +43,7 @@ class ImageTasks(SupervisedTasks):
         """A convolutional network, whose blocks have `hidden_sizes` filters.
 
         Raises:
-            UserError: If the images are too small for so many blocks, or the network has options of MLPs alone.
+            UserError: If the images are too small for so many blocks, or the config has options of MLPs.
         """
         if config.context_size or config.activation != "relu":
             raise UserError(
@@ -97,7 +93,7 @@ class ImageTasks(SupervisedTasks):
         keys = rng.random((num_tasks, len(counts)))
         classes = rng.permuted(keys.argpartition(self.ways - 1, axis=1)[:, : self.ways], axis=1)
         keys = rng.random((num_tasks, self.ways, counts.max()))
-        keys[np.arange(counts.max()) >= counts[classes][..., None]] = np.inf  # images that a class has not
+        keys[np.arange(counts.max()) >= counts[classes][..., None]] = np.inf  # images that a class does not have
         return self.images.starts[classes][..., None] + keys.argsort(axis=2)[..., :per_class]
 
     def _batch(self, chosen: NDArray[np.int64]) -> LabelledBatch:

@@ -1,7 +1,7 @@
 """MiniImagenet in its published layout (Vinyals et al. 2016, split by Ravi & Larochelle 2017).
 
 FOLDER/images/n0153282900000005.jpg
-FOLDER/train.csv, val.csv, test.csv       a row an image: filename,label
+FOLDER/train.csv, val.csv, test.csv       a row per image: filename,label
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ def read_mini_imagenet(folder: Path, split: str) -> ImageSet:
         split: `train`, `val` or `test`.
 
     Raises:
-        UserError: If the CSV, or an image that it lists, is not there or cannot be read.
+        UserError: If the CSV, or an image that it lists, is missing or cannot be read.
     """
     table = folder / f"{split}.csv"
     classes: dict[str, list[Path]] = {}

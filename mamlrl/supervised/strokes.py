@@ -30,11 +30,11 @@ class Hand:
     """How unsteadily characters are drawn: standard deviations, lengths in widths of the image.
 
     Attributes:
-        wobble: Of each control point.
-        turn: In radians.
-        distortion: Of each entry of the matrix that scales and shears.
-        shift: Of the whole character.
-        width: Of the strokes, in pixels.
+        wobble: Shift of each control point.
+        turn: Angle of the whole character, in radians.
+        distortion: Change of each entry of the matrix that scales and shears.
+        shift: Shift of the whole character.
+        width: Width of the strokes in pixels, which does not vary.
     """
 
     wobble: float = 0.03
@@ -70,14 +70,14 @@ def bezier(controls: NDArray[np.float64]) -> NDArray[np.float64]:
 
 
 def write_strokes(folder: Path, seed: int, alphabets: int = 20, characters: int = 10, images: int = 20) -> None:
-    """Draws a data set of alphabets, of characters each, of images each, laid out as Omniglot is.
+    """Draws a data set of alphabets, with images of each of their characters, laid out as Omniglot is.
 
     Args:
-        folder: Where; it must not exist, or be empty.
-        seed: Of all drawings.
-        alphabets: How many, three fifths of them in `images_background`.
-        characters: How many in an alphabet.
-        images: How many of a character.
+        folder: Folder to write to; it must not exist, or be empty.
+        seed: Seed of all drawings.
+        alphabets: Number of alphabets, three fifths of them in `images_background`.
+        characters: Number of characters in an alphabet.
+        images: Number of images of a character.
 
     Raises:
         UserError: If the folder is not empty, or cannot be written.

@@ -19,8 +19,8 @@ class Examples:
     """Examples of a batch of tasks.
 
     Attributes:
-        support: To adapt on.
-        query: To judge the adapted network on.
+        support: Examples to adapt on.
+        query: Examples to judge the adapted network on.
     """
 
     support: LabelledBatch
@@ -36,7 +36,10 @@ class SupervisedTasks(ABC):
 
     @abstractmethod
     def make_network(self, config: NetworkConfig) -> Network:
-        """Builds a network for the tasks; the negative log-likelihood of its `distribution` is the loss."""
+        """Builds a network for the tasks.
+
+        The loss is the negative log-likelihood of its `distribution`, which is a `CanonicalDistribution`.
+        """
 
     @abstractmethod
     def sample(self, rng: np.random.Generator, num_tasks: int, num_support: int, num_query: int) -> Examples:
@@ -51,12 +54,12 @@ class SupervisedTasks(ABC):
 
     @abstractmethod
     def measure(self, outputs: Tensor, targets: Tensor) -> dict[str, Tensor]:
-        """Metrics of each task, the one to report first.
+        """Measures each task; the metric to report comes first.
 
         Args:
-            outputs: Of the network, shape (task, sample, K).
+            outputs: Outputs of the network, shape (task, sample, K).
             targets: Shape (task, sample, ...).
 
         Returns:
-            Such as `mse`, or `accuracy` and `cross_entropy`, each of shape (task,).
+            Metrics by name, such as `mse`, or `accuracy` and `cross_entropy`, each of shape (task,).
         """

@@ -9,8 +9,8 @@ import torch
 
 from mamlrl.envs import NAMESPACE
 from mamlrl.envs.locomotion.locomotion_env import LocomotionVectorEnv
-from mamlrl.experiments.files import config_names, load_config
-from mamlrl.learners.build import is_supervised
+from mamlrl.experiments.command_line import load_config
+from mamlrl.experiments.files import config_names
 from mamlrl.learners.policy import MetaLearner
 from mamlrl.sampling.build import make_task_env
 
@@ -25,7 +25,7 @@ def families(env_id):
 
 IDS = sorted(env_id for env_id in gymnasium.registry if env_id.startswith(f"{NAMESPACE}/"))
 BODY_TASKS = [(env_id, family) for env_id in IDS for family in families(env_id)]
-POLICIES = [name for name in config_names() if not is_supervised(load_config(name))]
+POLICIES = [name for name in config_names() if load_config(name).kind == "policy"]
 LOCOMOTION = [name for name in POLICIES if "family" in load_config(name).env.kwargs]
 
 every_config = pytest.mark.parametrize("name", POLICIES)

@@ -9,11 +9,13 @@ from gymnasium.spaces import Box
 
 from mamlrl.envs import NAMESPACE, TaskVectorEnv
 from mamlrl.errors import UserError
-from mamlrl.experiments.experiment import Config, EnvConfig, EvaluationConfig, PolicyConfig, SamplingConfig
+from mamlrl.evaluation.build import evaluate
+from mamlrl.experiments.policy import PolicyEvaluationConfig, PolicyExperiment
 from mamlrl.figures import film as video
 from mamlrl.figures.film import VideoConfig, film, filmed_env, frame_rate
-from mamlrl.learners.build import evaluate
-from mamlrl.networks.mlp import make_policy
+from mamlrl.networks.build import PolicyConfig, make_policy
+from mamlrl.sampling.build import EnvConfig
+from mamlrl.sampling.settings import SamplingConfig
 
 TASK_IDS = sorted(name for name in gymnasium.registry if name.startswith(f"{NAMESPACE}/"))
 HORIZON = 10
@@ -85,11 +87,11 @@ def _fake(request):
 
 
 def config_of(name, **policy):
-    return Config(
+    return PolicyExperiment(
         env=EnvConfig(name, {"horizon": HORIZON}),
         policy=PolicyConfig(hidden_sizes=(4,), **policy),
         sampling=SamplingConfig(unit="transitions"),
-        evaluation=EvaluationConfig(steps=STEPS, tasks=3, episodes_per_task=2),
+        evaluation=PolicyEvaluationConfig(steps=STEPS, tasks=3, episodes_per_task=2),
     )
 
 

@@ -2,15 +2,18 @@
 
 import torch
 
+from mamlrl.adaptation.build import AdaptationConfig, make_estimator
 from mamlrl.losses.batches import Batch
-from mamlrl.losses.policy_losses import Reinforce
+from mamlrl.losses.policy_losses import Reinforce, Surrogate
 from mamlrl.losses.task_losses import TaskLosses
 from mamlrl.networks.categorical import Categorical
 from mamlrl.networks.context import ContextPolicy
 from mamlrl.networks.gaussian import DiagonalGaussian
 from mamlrl.networks.mlp import MlpPolicy
+from mamlrl.outer.objective import MetaObjective
 
 OBSERVATION_SIZE = 3
+STEP_SIZE = 0.3  # of MAML's inner loop
 
 
 def make_policy(discrete=False, activation="tanh", context_size=0, **kwargs):
@@ -49,6 +52,18 @@ def make_inner_losses(policy, params, steps, seed=10):
         TaskLosses(policy, Reinforce(policy.distribution), make_batch(policy, params, seed + step))
         for step in range(steps)
     ]
+
+
+def make_objective(seed=0, steps=1):
+    """A MAML objective, its parameters, and the data of it."""
+    policy = make_policy()
+    params = make_params(policy)
+    estimator = make_estimator(AdaptationConfig(step_size=STEP_SIZE), policy, (1.0,) * steps)
+    inner = make_inner_losses(policy, params, steps, seed=seed + 10)
+    adaptation = estimator.adapt(params, 3, lambda step, _: inner[step])
+    batch = make_batch(policy, adaptation.phi, seed=seed + 5)
+    objective = MetaObjective(estimator, adaptation, TaskLosses(policy, Surrogate(policy.distribution), batch))
+    return policy, params, objective, inner, batch
 
 
 def relative_error(value, expected):

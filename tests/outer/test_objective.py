@@ -2,39 +2,15 @@ from dataclasses import replace
 
 import pytest
 import torch
+from adapted_problems import EXACT, INNER_LOOPS, SCALES, TASKS, central_difference, solve_problem
 from problems import make_batch, make_inner_losses, make_params, make_policy, relative_error
 
 from mamlrl.adaptation.build import ESTIMATORS, AdaptationConfig, make_estimator
 from mamlrl.adaptation.estimator import Adaptation
-from mamlrl.adaptation.proximal import ProximalConfig
 from mamlrl.losses.derivatives import FisherProduct, task_gradients
 from mamlrl.losses.policy_losses import ClippedSurrogate, Surrogate
 from mamlrl.losses.task_losses import TaskLosses
 from mamlrl.outer.objective import MetaObjective
-
-TASKS = 3
-SCALES = (1.0, 0.7, 0.4)
-SOLVED = ProximalConfig(weight=4.0, optimizer="newton_cg", cg_iterations=200, cg_tolerance=1e-26)
-CONVERGED = AdaptationConfig(estimator="imaml", gradient_steps=12, proximal=SOLVED)
-INNER_LOOPS = {
-    "maml": AdaptationConfig(step_size=0.3),
-    "maml, steps on the same episodes": AdaptationConfig(step_size=0.3, gradient_steps=3),
-    "maml, proximal": AdaptationConfig(step_size=0.3, gradient_steps=3, proximal=ProximalConfig(weight=0.5)),
-    "maml, one learned step size": AdaptationConfig(step_size=0.3, learned_step_size="one"),
-    "maml, step sizes per layer": AdaptationConfig(step_size=0.3, learned_step_size="per_layer", gradient_steps=2),
-    "maml, step sizes per parameter": AdaptationConfig(step_size=0.3, learned_step_size="per_parameter"),
-    "maml, last layer": AdaptationConfig(step_size=0.3, adapted="last_layer", learned_step_size="per_layer"),
-    "maml, biases": AdaptationConfig(step_size=0.3, adapted="biases"),
-    "maml, context": AdaptationConfig(step_size=0.3, adapted="context"),
-    "first_order": AdaptationConfig(estimator="first_order", step_size=0.3),
-    "first_order, learned step size": AdaptationConfig(
-        estimator="first_order", step_size=0.3, learned_step_size="per_layer"
-    ),
-    "imaml": CONVERGED,
-    "imaml, learned weight": replace(CONVERGED, proximal=replace(SOLVED, learned=True)),
-    "imaml, biases": replace(CONVERGED, adapted="biases", proximal=replace(SOLVED, learned=True)),
-}
-EXACT = [name for name, config in INNER_LOOPS.items() if config.estimator != "first_order"]
 
 
 def test_every_estimator_is_among_the_inner_loops():
@@ -44,19 +20,6 @@ def test_every_estimator_is_among_the_inner_loops():
 @pytest.fixture(autouse=True)
 def _seed():
     torch.manual_seed(0)
-
-
-def solve_problem(name, steps=1, discrete=False, activation="tanh"):
-    """Adapts on fixed data and makes the outer objective of the result."""
-    config = INNER_LOOPS[name]
-    policy = make_policy(discrete, activation, context_size=2 if config.adapted == "context" else 0)
-    estimator = make_estimator(config, policy, SCALES[:steps])
-    params = estimator.init(make_params(policy))
-    losses = make_inner_losses(policy, params[: policy.num_parameters], steps)
-    adaptation = estimator.adapt(params, TASKS, lambda step, _: losses[step])
-    batch = make_batch(policy, adaptation.phi, seed=5)
-    objective = MetaObjective(estimator, adaptation, TaskLosses(policy, Surrogate(policy.distribution), batch))
-    return estimator, policy, params, adaptation, batch, objective
 
 
 def unrolled(adaptation, params, step_size=0.3):
@@ -69,10 +32,6 @@ def unrolled(adaptation, params, step_size=0.3):
             phi = phi - scale * step_size * torch.func.grad(lambda p, one=one: one(p[None])[0])(phi)
         adapted.append(phi)
     return torch.stack(adapted)
-
-
-def central_difference(function, point, vector, step=1e-5):
-    return (function(point + step * vector) - function(point - step * vector)) / (2 * step)
 
 
 @pytest.mark.parametrize("name", ["maml", "first_order"])
@@ -191,15 +150,3 @@ def test_a_moved_objective_is_the_one_at_the_new_parameters(name):
     v = torch.randn_like(params)
     expected = central_difference(lambda p: there.evaluate(p)[0], moved, v, step=1e-6)
     assert float(there.gradient() @ v) == pytest.approx(expected, rel=1e-5)
-
-
-@pytest.mark.parametrize("name", ["maml", "maml, step sizes per layer", "imaml"])
-def test_inner_kl_gradient_is_central_finite_differences(name):
-    _, policy, params, _, _, objective = solve_problem(name, steps=2)
-    loss = Surrogate(policy.distribution)
-    there = params + 0.02 * torch.randn_like(params)
-    v = torch.randn_like(params) / len(params) ** 0.5
-    expected = central_difference(lambda p: objective.moved(p, loss).inner_kl_gradient()[0], there, v)
-    value, gradient = objective.moved(there, loss).inner_kl_gradient()
-    assert value > 0
-    assert float(gradient @ v) == pytest.approx(expected, rel=1e-6, abs=1e-9)

@@ -3,7 +3,7 @@ from dataclasses import replace
 import pytest
 import torch
 
-from mamlrl.outer.trust_region import TrustRegionConfig, line_search, search_direction
+from mamlrl.outer.trust_region import TrustRegion, TrustRegionConfig, line_search, search_direction
 
 CONFIG = TrustRegionConfig(max_kl=0.02, damping=0.1, cg_iterations=50, cg_tolerance=1e-24)
 
@@ -60,3 +60,14 @@ def test_line_search_takes_no_step_that_does_not_improve():
 
 def test_line_search_refuses_values_that_are_not_finite():
     assert not search(lambda x: (float("nan") if x else 0.0, 0.0)).accepted
+
+
+def test_a_trust_region_has_no_state():
+    assert TrustRegion(CONFIG, torch.zeros(60)).state_dict() == {}
+
+
+@pytest.mark.parametrize(("size", "warned"), [(50, False), (49, True)])
+def test_more_iterations_than_meta_parameters_are_warned_of(caplog, size, warned):
+    TrustRegion(CONFIG, torch.zeros(size))
+    found = [("trust_region.cg_iterations: 50" in each, "49 parameters" in each) for each in caplog.messages]
+    assert found == ([(True, True)] if warned else [])

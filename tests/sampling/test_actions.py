@@ -6,6 +6,9 @@ import torch
 from gymnasium.spaces import Box, Discrete
 from samplers import ClockEnv, ScriptedPolicy, make_sampler, randomness, sample_fake
 
+from mamlrl.sampling.actions import ActionScaling
+from mamlrl.sampling.settings import SamplingConfig
+
 
 @pytest.mark.parametrize(
     ("rescale", "bound", "action", "expected"),
@@ -46,3 +49,38 @@ def test_discrete_actions_reach_the_environment_as_they_are():
     rollouts = sample_fake(env, actions=actions)
     assert env.received[0].tolist() == [0, 1, 2, 3, 4, 6]
     assert torch.equal(rollouts.actions[:, :, 0], actions)
+
+
+@pytest.mark.parametrize("bound", [1.0, 10.0, 0.5])
+def test_the_scaling_maps_the_bounds_of_outputs_to_those_of_actions(bound):
+    bounds = Box(np.array([-2.0, 0.0], np.float32), np.array([6.0, 0.5], np.float32))
+    scaling = ActionScaling.of(bounds, bound)
+    assert scaling.scale.dtype == scaling.centre.dtype == np.float64
+    np.testing.assert_allclose(scaling(np.array([-bound, -bound])), bounds.low)
+    np.testing.assert_allclose(scaling(np.array([bound, bound])), bounds.high)
+    np.testing.assert_allclose(scaling(np.zeros((3, 4, 2))), np.broadcast_to([2.0, 0.25], (3, 4, 2)))
+    np.testing.assert_allclose(
+        scaling(np.array([2 * bound, 0.0])), [10.0, 0.25]
+    )  # clipping is up to the environment
+
+
+@pytest.mark.parametrize(
+    "space",
+    [Box(-np.inf, np.inf, (2,)), Box(0.0, np.inf, (2,)), Box(-np.inf, 0.0, (2,)), Discrete(7)],
+    ids=str,
+)
+def test_spaces_without_bounds_have_no_scaling(space):
+    assert ActionScaling.of(space, 1.0) is None
+
+
+@pytest.mark.parametrize("rescale", [True, False])
+def test_the_sampler_applies_the_scaling_of_its_settings(rescale):
+    bounds = Box(np.array([-2.0, 0.0]), np.array([6.0, 0.5]), dtype=np.float64)
+    env = ClockEnv(num_envs=6, horizon=1, action_space=bounds)
+    actions = torch.rand(2, 3, 2, generator=torch.Generator().manual_seed(0), dtype=torch.float64) / 2
+    settings = {"rescale_actions": rescale, "action_bound": 3.0}
+    make_sampler(env, 2, ScriptedPolicy(actions), **settings).sample(torch.zeros(1), randomness())
+    scaling = SamplingConfig(**settings).action_scaling(bounds)
+    assert (scaling is not None) == rescale
+    outputs = actions.flatten(0, 1).numpy()
+    np.testing.assert_array_equal(env.received[0], scaling(outputs) if scaling else outputs)

@@ -3,7 +3,7 @@ import pytest
 import torch
 from scipy import stats
 
-from mamlrl.networks.build import PolicyConfig
+from mamlrl.networks.build import NetworkConfig
 from mamlrl.networks.context import ContextPolicy
 from mamlrl.supervised.sinusoid import Sinusoid
 
@@ -68,6 +68,6 @@ def test_mean_squared_error():
 
 
 def test_the_network_is_the_one_that_the_config_asks_for():
-    network = Sinusoid().make_network(PolicyConfig(hidden_sizes=(40, 40)))
+    network = Sinusoid().make_network(NetworkConfig(hidden_sizes=(40, 40)))
     assert network.num_parameters == 40 + 40 + 1600 + 40 + 40 + 1
-    assert isinstance(Sinusoid().make_network(PolicyConfig(context_size=2)), ContextPolicy)
+    assert isinstance(Sinusoid().make_network(NetworkConfig(context_size=2)), ContextPolicy)

@@ -1,127 +1,19 @@
-"""Supervised meta-learning against plain autograd, and its runs."""
+"""Runs of supervised meta-learning: what they write, interruptions, evaluations, and what they refuse."""
 
 import csv
 import json
 import random
 import signal
 
-import numpy as np
 import pytest
 import torch
 from programs import deterministic_rows, run, start
+from sinusoids import IMAML, TINY_SINUSOID, tiny
 
-from mamlrl import evaluate, make_learner
-from mamlrl.benchmarks.supervised import LoopOverTasks
-from mamlrl.errors import UserError
-from mamlrl.experiments.command_line import load_config
-from mamlrl.metric_names import headline
+from mamlrl import make_learner
 from mamlrl.runs.checkpoints import load_checkpoint
 from mamlrl.runs.saved import best_checkpoint, latest_checkpoint
 from mamlrl.runs.training import train
-
-TINY_SINUSOID = [
-    "--config=sinusoid",
-    "--compile=false",
-    "--policy.hidden_sizes=[8, 6]",
-    "--meta_batch_size=4",
-    "--data.validation_tasks=5",
-    "--evaluation.tasks=6",
-    "--evaluation.queries=9",
-    "--evaluation.steps=3",
-    "--iterations=12",
-    "--save_every=4",
-]
-
-IMAML = ["--adaptation.estimator=imaml", "--adaptation.proximal.weight=5", "--adaptation.gradient_steps=3"]
-
-
-def tiny(*overrides):
-    return load_config("sinusoid", [*TINY_SINUSOID[1:], *overrides])
-
-
-@pytest.mark.parametrize("steps", [1, 3])
-def test_meta_iterations_are_those_of_plain_autograd_in_a_loop_over_tasks(steps):
-    learner = make_learner(tiny(f"--adaptation.steps={steps}", "--adaptation.step_size=0.05"))
-    loop, twin = LoopOverTasks(learner), make_learner(learner.config)
-    for _ in range(5):
-        loop.step(twin.sample())
-        learner.step()
-    expected = torch.cat([tensor.detach().flatten() for tensor in loop.params])
-    torch.testing.assert_close(learner.params, expected, rtol=1e-5, atol=1e-6)
-    assert not torch.allclose(learner.params, twin.params, atol=1e-3)
-
-
-def adapted_by_autograd(network, params, support, query, task, step_sizes):
-    """Mean squared errors of a task after 0, 1, ... steps."""
-    errors = []
-    for step_size in (*step_sizes, 0.0):
-        outputs = network(params, query.observations[task])
-        errors.append(float((outputs - query.targets[task]).square().mean()))
-        here = params.detach().requires_grad_()
-        loss = (network(here, support.observations[task]) - support.targets[task]).square().mean()
-        (gradient,) = torch.autograd.grad(loss, here)
-        params = params - step_size * gradient
-    return errors
-
-
-def test_an_evaluation_is_gradient_descent_on_the_support_judged_on_the_query():
-    config = tiny("--evaluation.shots=3", "--adaptation.step_size=0.05", "--evaluation.later_step_factor=0.4")
-    params = make_learner(config).params
-    evaluation = evaluate(config, params)
-    examples = evaluation.examples
-    assert examples.support.targets.shape == (6, 3, 1)
-    assert examples.query.targets.shape == (6, 9, 1)
-    for task in range(6):
-        batches = examples.support, examples.query
-        expected = adapted_by_autograd(evaluation.network, params, *batches, task, (0.05, 0.02, 0.02))
-        np.testing.assert_allclose(evaluation.metrics["mse"][:, task], expected, rtol=1e-4)
-    np.testing.assert_allclose(
-        evaluation.metrics["loss"], evaluation.metrics["mse"] + np.log(np.pi) / 2, rtol=1e-4, atol=1e-5
-    )
-    for step, row in enumerate(evaluation.summary()):
-        assert row["mean"] == pytest.approx(evaluation.metrics["mse"][step].mean())
-        assert row["loss"] == pytest.approx(evaluation.metrics["loss"][step].mean())
-
-
-def test_sizes_of_an_evaluation_default_to_those_of_training():
-    config = tiny("--evaluation.shots=0", "--evaluation.queries=0", "--data.shots=2", "--data.queries=7")
-    protocol = evaluate(config, make_learner(config).params).protocol(config)
-    assert protocol == {"dataset": "sinusoid", "shots": 2, "queries": 7, "tasks": 6}
-
-
-def test_reports_are_of_the_same_tasks_and_leave_the_run_alone():
-    learner, silent = make_learner(tiny()), make_learner(tiny())
-    first, again = learner.report(), learner.report()
-    assert first == again
-    learner.iterate()
-    silent.advance()
-    assert torch.equal(learner.params, silent.params)
-    metrics = learner.report()
-    assert {"mse/step_0", "mse/step_1", "loss/step_0", "loss/step_1", "gradient_norm/inner_1"} <= metrics.keys()
-    assert {"gradient_norm/meta", "seconds/sampling", "seconds/step"} <= metrics.keys()
-    assert headline(metrics) == "mse"
-    assert learner.score(metrics) == -metrics["loss/step_1"]
-    assert metrics["mse/step_1"] != first["mse/step_1"]
-
-
-@pytest.mark.parametrize(
-    "options",
-    [
-        ["--adaptation.estimator=first_order"],
-        ["--adaptation.learned_step_size=per_parameter"],
-        IMAML,
-        ["--adaptation.adapted=context", "--policy.context_size=2", "--adaptation.step_size=1"],
-        ["--adaptation.step_size=0"],
-    ],
-)
-def test_every_inner_loop_lowers_the_loss(options):
-    learner = make_learner(tiny("--adam.learning_rate=0.03", "--meta_batch_size=25", *options))
-    before = learner.report()
-    for _ in range(40):
-        learner.step()
-    after = learner.report()
-    assert learner.score(after) > learner.score(before) + 0.3
-    assert all(np.isfinite(list(after.values())))
 
 
 def test_a_run_reports_and_saves_every_so_often(tmp_path):
@@ -155,15 +47,15 @@ def test_interrupted_between_two_rows_and_resumed_a_run_is_as_if_never_stopped(t
     options = [*TINY_SINUSOID, "--adaptation.learned_step_size=per_layer"]
     assert run("train", *options, "--output", whole) == 0
     learner_type = type(make_learner(tiny()))
-    advance = learner_type.advance
+    step = learner_type.step
 
     def interrupt_at_six(learner):
-        advance(learner)
+        step(learner)
         if learner.iteration == 6:
             signal.raise_signal(signal.SIGTERM)
 
     with monkeypatch.context() as patched:
-        patched.setattr(learner_type, "advance", interrupt_at_six)
+        patched.setattr(learner_type, "step", interrupt_at_six)
         assert run("train", *options, "--output", broken) == 128 + signal.SIGTERM
     assert load_checkpoint(latest_checkpoint(broken))[1]["iteration"] == 6
     assert [row["iteration"] for row in deterministic_rows(broken)] == ["4"]
@@ -225,11 +117,13 @@ def test_from_evaluation_to_figures(trained, tmp_path, capsys):
         (["--save_every=0"], ["save_every"]),
         (["--outer_optimizer=trust_region"], ["outer_optimizer", "trust_region", "adam"]),
         (["--outer_optimizer=promp"], ["outer_optimizer", "promp", "adam"]),
-        (["--env.kwargs={horizon: 3}"], ["env.kwargs", "sinusoid", "{}"]),
-        (["--sampling.episodes_per_task=3"], ["sampling.episodes_per_task", "20"]),
-        (["--trust_region.max_kl=1"], ["trust_region.max_kl"]),
-        ([*IMAML, "--compile=true"], ["compile", "imaml", "maml, first_order"]),
-        (["--data.dataset=none"], ["data.shots", "none"]),
+        (["--env.kwargs={horizon: 3}"], ["env.kwargs", "kind policy"]),
+        (["--sampling.episodes_per_task=3"], ["sampling.episodes_per_task", "kind policy"]),
+        (["--trust_region.max_kl=1"], ["trust_region.max_kl", "kind policy"]),
+        (["--adaptation.adapted=context"], ["adaptation.adapted", "network.context_size"]),
+        ([*IMAML, "--compile=true"], ["compile", "imaml", "set compile to false"]),
+        (["--data.dataset=none"], ["data.dataset", "none", "sinusoid"]),
+        (["--kind=policy"], ["kind", "config sinusoid", "supervised", "policy"]),
     ],
 )
 def test_bad_options(options, words, tmp_path, capsys):
@@ -245,16 +139,10 @@ def assert_one_line(capsys, words):
     assert output == ""
 
 
-def test_a_missing_compiler_is_named(monkeypatch):
-    monkeypatch.setenv("CXX", "no-such-compiler")
-    with pytest.raises(UserError, match=r"compile: .*no-such-compiler.*set compile to false"):
-        make_learner(tiny("--compile=true"))
-
-
 @pytest.mark.parametrize("option", ["--evaluation.episodes_per_task=3", "--sampling.unit=transitions"])
 def test_evaluations_refuse_the_options_of_policies(trained, option, capsys):
     assert run("evaluate", trained, option) == 2
-    assert_one_line(capsys, [option.removeprefix("--").split("=")[0], "sinusoid"])
+    assert_one_line(capsys, [option.removeprefix("--").split("=")[0], "kind policy"])
 
 
 def test_paths_of_a_regression_are_refused(trained, tmp_path, capsys):
@@ -275,22 +163,3 @@ def test_an_evaluation_whose_adaptation_diverges_says_so(trained, capsys):
     error = capsys.readouterr().err
     assert "after 1 adaptation steps, the loss of 6 of 6 tasks is not finite" in error
     assert "evaluation.first_step_size" in error
-
-
-def test_a_compiled_run_takes_the_same_steps():
-    compiled, eager = (make_learner(tiny(f"--compile={value}")) for value in ("true", "false"))
-    for _ in range(5):
-        compiled.advance()
-        eager.advance()
-    torch.testing.assert_close(compiled.params, eager.params, rtol=1e-4, atol=1e-6)
-
-
-@pytest.mark.slow
-def test_few_shot_regression_is_learned():
-    config = load_config("sinusoid", ["--iterations=3000", "--compile=false"])
-    learner = make_learner(config)
-    for _ in range(config.iterations):
-        learner.step()
-    errors = evaluate(config, learner.params).metrics["mse"].mean(axis=1)
-    assert errors[0] > 2  # the best network without adaptation
-    assert errors[1] < 1.1

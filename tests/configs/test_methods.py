@@ -1,0 +1,81 @@
+"""What the overlays promise: settings of a method, to lay over any experiment of the kinds that have them."""
+
+import re
+from pathlib import Path
+
+import pytest
+import yaml
+
+from mamlrl.adaptation.build import make_estimator
+from mamlrl.errors import UserError
+from mamlrl.experiments.command_line import load_config
+from mamlrl.experiments.files import config_names, config_path, method_names
+from mamlrl.networks.gaussian import DiagonalGaussian
+from mamlrl.networks.mlp import MlpPolicy
+
+RESULTS = Path(__file__).parents[2] / "docs" / "results"
+KIND_OF = {name: load_config(name).kind for name in config_names()}
+SPELLED_OUT = {
+    "maml": [],
+    "first_order": ["--adaptation.estimator=first_order"],
+    "meta_sgd": ["--adaptation.learned_step_size=per_parameter"],
+    "promp": ["--outer_optimizer=promp", "--adaptation.loss=likelihood_ratio"],
+    "imaml": [
+        "--adaptation.estimator=imaml",
+        "--adaptation.loss=likelihood_ratio",
+        "--adaptation.gradient_steps=4",
+        "--adaptation.step_size=0.1",
+        "--adaptation.proximal.optimizer=line_search",
+        "--adaptation.proximal.weight=5",
+        "--adaptation.proximal.damping=5",
+        "--adaptation.proximal.cg_iterations=5",
+        "--adaptation.proximal.cg_tolerance=1e-6",
+    ],
+}
+FOR_POLICIES_ALONE = ("promp", "imaml")
+
+every_method = pytest.mark.parametrize("method", SPELLED_OUT)
+
+
+def test_all_overlays_are_here():
+    assert sorted(SPELLED_OUT) == method_names()
+
+
+@every_method
+def test_an_overlay_is_its_settings_spelled_out(method):
+    assert load_config("navigation2d", ["--config", method]) == load_config("navigation2d", SPELLED_OUT[method])
+
+
+@every_method
+def test_an_overlay_states_no_kind(method):
+    assert "kind" not in yaml.safe_load(Path(config_path(method)).read_text())
+
+
+@every_method
+@pytest.mark.parametrize("name", KIND_OF)
+def test_an_overlay_goes_over_every_config_of_its_kinds(name, method):
+    options = [f"--config={method}"]
+    if KIND_OF[name] != "policy" and method in FOR_POLICIES_ALONE:
+        with pytest.raises(UserError, match=f"^config {method}: "):
+            load_config(name, options)
+        return
+    config = load_config(name, options)
+    network = MlpPolicy(1, DiagonalGaussian(1), (3,), "tanh")
+    learned = network.num_parameters if method == "meta_sgd" else 0
+    assert config.kind == KIND_OF[name]
+    assert make_estimator(config.adaptation, network).rule.num_parameters == learned
+
+
+@every_method
+def test_maml_can_be_laid_over_every_other(method):
+    adaptation = load_config("navigation2d", [f"--config={method}", "--config=maml"]).adaptation
+    assert (adaptation.estimator, adaptation.learned_step_size, adaptation.proximal.weight) == ("maml", "none", 0)
+
+
+@pytest.mark.parametrize("script", sorted(RESULTS.rglob("*.sh")), ids=lambda script: script.parent.name)
+def test_scripts_name_configs_that_exist(script):
+    text = script.read_text()
+    named = re.findall(r"--config (\w+)", text)
+    usage = re.search(r"^# +train\.sh FOLDER (.*)$", text, flags=re.MULTILINE)
+    assert set(named) <= set(config_names())
+    assert set(usage[1].split() if usage else []) <= set(method_names())

@@ -1,0 +1,39 @@
+"""What configs leave to the defaults is still what the published results were trained with."""
+
+from pathlib import Path
+
+import pytest
+
+from mamlrl.experiments.command_line import load_config
+from mamlrl.experiments.files import method_names
+from mamlrl.runs.checkpoints import load_checkpoint
+
+RESULTS = Path(__file__).parents[2] / "docs" / "results"
+SHORTER = "--iterations={} --meta_batch_size={}"
+TRAINED_WITH = {
+    "navigation2d/seed0": "navigation2d",
+    "navigation2d_text/seed0": "navigation2d_text",
+    "half_cheetah_direction/seed0": "half_cheetah_direction --iterations=100",
+    "half_cheetah_direction_gymnasium/seed0": f"half_cheetah_direction_gymnasium {SHORTER.format(70, 20)}",
+    "half_cheetah_velocity/seed0": "half_cheetah_velocity --iterations=110",
+    "ant_direction/seed0": f"ant_direction {SHORTER.format(200, 10)}",
+    "ant_direction_gymnasium/seed0": f"ant_direction_gymnasium {SHORTER.format(400, 10)}",
+    "sinusoid/maml_seed0": "sinusoid --evaluation.tasks=600",
+    "sinusoid/first_order_seed0": "sinusoid --config=first_order --evaluation.tasks=600",
+    "sinusoid/meta_sgd_seed0": "sinusoid --config=meta_sgd --evaluation.tasks=600",
+    "sinusoid/imaml_seed0": "sinusoid_imaml --evaluation.tasks=600",
+    "strokes/maml_seed0": "strokes",
+    "strokes/first_order_seed0": "strokes --config=first_order",
+    "strokes/imaml_seed0": "strokes_imaml",
+    **{
+        f"navigation2d_methods/{method}_seed0": f"navigation2d --config={method} {SHORTER.format(60, 20)}"
+        for method in method_names()
+    },
+}
+
+
+@pytest.mark.parametrize("checkpoint", TRAINED_WITH)
+def test_a_published_run_had_the_settings_of_its_config(checkpoint):
+    trained, _ = load_checkpoint(RESULTS / f"{checkpoint}.pt")
+    name, *options = TRAINED_WITH[checkpoint].split()
+    assert trained == load_config(name, options)

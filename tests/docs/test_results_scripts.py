@@ -1,0 +1,105 @@
+"""The programs beside the results work, on experiments small enough for tests."""
+
+import importlib.util
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from image_folders import make_omniglot
+
+from mamlrl import load_checkpoint, load_config, make_learner
+from mamlrl.losses.likelihood import negative_log_likelihood
+from mamlrl.losses.task_losses import TaskLosses
+from mamlrl.networks.categorical import Categorical
+from mamlrl.networks.convolution import ConvolutionalNetwork
+from mamlrl.supervised.build import make_supervised_tasks
+from mamlrl.supervised.sinusoid import Sinusoid
+from mamlrl.supervised.strokes import write_strokes
+
+RESULTS = Path(__file__).parents[2] / "docs" / "results"
+
+
+def load(script):
+    """Imports a program by its path."""
+    spec = importlib.util.spec_from_file_location(Path(script).stem, RESULTS / script)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def test_the_best_return_without_distances_is_the_documented_one():
+    best, distance, mean_distance = load("direction_only.py").best_return(40)
+    assert (round(best, 2), round(distance, 2), round(mean_distance, 3)) == (-12.6, 0.48, 0.399)
+
+
+@pytest.fixture
+def averaged_networks(monkeypatch):
+    script = load("sinusoid/averaged_networks.py")
+    monkeypatch.setattr(script, "NUM_TASKS", 3)
+    monkeypatch.setattr(script, "STEPS", 100)
+    return script
+
+
+def trained_networks(script, regularisation, weight):
+    """Losses of the networks before and after training, shape (task,), and their parameters, (task, P)."""
+    network = Sinusoid().make_network(load_config("sinusoid").network)
+    rng = np.random.default_rng(0)
+    data = Sinusoid().sample(rng, script.NUM_TASKS, script.EXAMPLES, 1).support
+    generator = torch.Generator().manual_seed(0)
+    start = torch.stack([network.init(generator) for _ in range(script.NUM_TASKS)])
+    losses = TaskLosses(network, negative_log_likelihood(network.distribution), data)
+    before = losses(start)
+    params = script.train(network, start.clone(), data, rng, regularisation, weight)
+    return before, losses(params), params
+
+
+def test_a_network_of_each_task_learns_it(averaged_networks):
+    before, after, _ = trained_networks(averaged_networks, "none", 0.0)
+    assert (after < before - 0.1).all()
+
+
+def test_networks_are_pulled_to_0_or_to_their_mean(averaged_networks):
+    free, to_zero, to_mean = (trained_networks(averaged_networks, name, 1.0)[2] for name in ("none", "l2", "mean"))
+    assert to_zero.norm() < 0.8 * free.norm()
+    assert (to_mean - to_mean.mean(dim=0)).norm() < 0.8 * (free - free.mean(dim=0)).norm()
+
+
+def test_the_average_is_a_checkpoint_of_the_experiment(averaged_networks, tmp_path, capsys):
+    averaged_networks.main(["mean", "0.1", str(tmp_path / "averaged.pt")])
+    assert "mean squared error of the networks" in capsys.readouterr().out
+    config, state = load_checkpoint(tmp_path / "averaged.pt")
+    assert config == load_config("sinusoid", ["--config=first_order"])
+    assert state["params"].shape == make_learner(config).params.shape
+
+
+def test_a_pretrained_network_gets_new_heads(tmp_path):
+    data = make_omniglot(tmp_path / "data", characters=6)
+    options = ["--network.hidden_sizes=[4, 3]", "--data.ways=2", "--data.shots=1", "--data.queries=2"]
+    options += [f"--data.folder={data}", "--iterations=50", "--meta_batch_size=8", "--data.validation_tasks=2"]
+    load("strokes/pretrain.py").main([str(tmp_path / "out"), *options])
+    (config, zero), (_, random) = (
+        load_checkpoint(tmp_path / "out" / f"{name}_head_seed0.pt") for name in ("zero", "random")
+    )
+    learner = make_learner(config)
+    unflatten = learner.network.unflatten
+    start, zero, random = (unflatten(params) for params in (learner.params, zero["params"], random["params"]))
+    for name in learner.network.shapes:
+        if name.startswith("layer2."):
+            assert not zero[name].any()
+            assert torch.equal(random[name], start[name])
+        else:
+            assert torch.equal(zero[name], random[name])
+            assert not torch.equal(zero[name], start[name])
+
+
+def test_pretraining_learns_to_tell_all_classes_apart(tmp_path):
+    write_strokes(tmp_path, seed=0, alphabets=1, characters=4, images=6)
+    config = load_config("strokes", [f"--data.folder={tmp_path}", "--data.ways=2", "--iterations=200"])
+    images = make_supervised_tasks(config.data, "train").images
+    classes = np.repeat(np.arange(len(images.counts)), images.counts)
+    network = ConvolutionalNetwork((1, 28, 28), Categorical(len(images.counts)), (8, 8))
+    params = load("strokes/pretrain.py").pretrain(network, images, config)
+    outputs = network(params, torch.from_numpy(images.images))
+    accuracy = (outputs.argmax(dim=-1) == torch.from_numpy(classes)).double().mean()
+    assert accuracy > 2 / len(images.counts)

@@ -3,7 +3,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 DEMO := demo
 
-.PHONY: demo test test-slow docs format clean
+.PHONY: demo test test-slow test-attacks docs format clean
 
 $(BIN)/python:
 	$(PYTHON) -m venv $(VENV)
@@ -33,11 +33,15 @@ test: $(VENV)/installed-test
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	cd tests && ../$(BIN)/mypy --config-file ../setup.cfg  # from here, the package is the installed one
-	OMP_NUM_THREADS=1 $(BIN)/pytest -q -n 2 -m 'not slow'  # two workers, a thread each
+	OMP_NUM_THREADS=1 $(BIN)/pytest -q -n 2 -m 'not slow and not attack'  # two workers, a thread each
 
 # Statistical checks that train policies; minutes to hours.
 test-slow: $(VENV)/installed-test
 	$(BIN)/pytest -q -m slow
+
+# Kills, damage, full disks and wrong input by the hundred; 20 minutes.
+test-attacks: $(VENV)/installed-test
+	OMP_NUM_THREADS=1 $(BIN)/pytest -q -n 2 -m attack tests/attacks
 
 # The page of all settings, from their docstrings.
 docs: $(VENV)/installed-test

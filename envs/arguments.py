@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -14,9 +14,11 @@ LIMIT = 1e9  # largest length, velocity or factor; far beyond any body, and its 
 
 
 def check_whole_number(name: str, value: Any, least: int) -> None:
-    """Refuses a value that is not a whole number of at least `least`."""
+    """Refuses a value that is not a whole number of at least `least` and at most `LIMIT`."""
     if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < least:
         raise ValueError(f"{name} must be a whole number of at least {least}, got {value}")
+    if value > LIMIT:
+        raise ValueError(f"{name} must be a whole number of at most {LIMIT:.0f}, got {value:.4g}")
 
 
 def check_number(name: str, value: Any, above: float) -> None:
@@ -54,6 +56,22 @@ def check_choice(name: str, value: Any, choices: Iterable[str]) -> None:
     names = list(choices)
     if value not in names:
         raise ValueError(f"{name} must be one of {', '.join(names)}, got {value!r}{suggestion(value, names)}")
+
+
+def check_options(options: Mapping[str, Any] | None, known: Sequence[str]) -> None:
+    """Refuses options of `reset` that are not known."""
+    for name in options or ():
+        if name not in known:
+            there_are = f"there is {', '.join(known)}" if known else "there are none"
+            raise ValueError(f"options of reset: {there_are}, got {name!r}{suggestion(str(name), known)}")
+
+
+def check_mask(name: str, mask: Any, size: int) -> NDArray[np.bool_]:
+    """Returns the mask as an array; refuses all but arrays of truth values, shape (size,)."""
+    array = np.asarray(mask)
+    if array.dtype != np.bool_ or array.shape != (size,):
+        raise ValueError(f"{name} must be booleans of shape ({size},), got {array.dtype} of shape {array.shape}")
+    return array
 
 
 def _is_number(value: Any) -> bool:

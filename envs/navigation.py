@@ -29,6 +29,7 @@ class Navigation2DVectorEnv(TaskVectorEnv):
     Args:
         num_envs: Number of sub-environments.
         horizon: Steps after which an episode is truncated.
+        max_episode_steps: Gymnasium's name of the horizon, which `make_vec` takes from specs; the smaller counts.
         goal_range: Half the side of the square that goals are drawn from.
         distance: `euclidean`, as in the original code, or `squared`, as in the paper's text.
         render_mode: None or `rgb_array`.
@@ -39,6 +40,7 @@ class Navigation2DVectorEnv(TaskVectorEnv):
         num_envs: int = 1,
         *,
         horizon: int = 100,
+        max_episode_steps: int | None = None,
         goal_range: float = 0.5,
         distance: Literal["euclidean", "squared"] = "euclidean",
         render_mode: str | None = None,
@@ -53,6 +55,7 @@ class Navigation2DVectorEnv(TaskVectorEnv):
             action_space=Box(-MAX_STEP, MAX_STEP, (2,), np.float64),
             task_space=Box(-goal_range, goal_range, (2,), np.float64),
             horizon=horizon,
+            max_episode_steps=max_episode_steps,
             render_mode=render_mode,
         )
         self.goal_range = goal_range

@@ -6,11 +6,12 @@ from typing import Any, ClassVar
 
 import gymnasium
 import numpy as np
+from gymnasium.envs.registration import EnvSpec
 from numpy.typing import NDArray
 
-from mamlrl.envs.arguments import check_array
+from mamlrl.envs.arguments import check_array, check_options
 from mamlrl.envs.task_env import Frame
-from mamlrl.envs.task_vector_env import TaskVectorEnv
+from mamlrl.envs.task_vector_env import TaskVectorEnv, with_horizon
 
 
 class SingleTaskEnv(gymnasium.Env[Any, Any]):
@@ -27,6 +28,7 @@ class SingleTaskEnv(gymnasium.Env[Any, Any]):
 
     metadata: dict[str, Any] = {"render_modes": ["rgb_array"], "render_fps": 10}  # noqa: RUF012
     vector_env_class: ClassVar[type[TaskVectorEnv]]
+    _spec: EnvSpec | None = None
 
     def __init__(self, *, render_mode: str | None = None, **kwargs: Any) -> None:
         self.vector_env = self.vector_env_class(num_envs=1, render_mode=render_mode, **kwargs)
@@ -34,6 +36,23 @@ class SingleTaskEnv(gymnasium.Env[Any, Any]):
         self.metadata = {**self.metadata, "render_fps": self.vector_env.metadata["render_fps"]}
         self.observation_space = self.vector_env.single_observation_space
         self.action_space = self.vector_env.single_action_space
+
+    @property
+    def spec(self) -> EnvSpec | None:
+        """Gymnasium's specification, which `gymnasium.make` sets; `max_episode_steps` is the horizon."""
+        return self._spec
+
+    @spec.setter
+    def spec(self, spec: EnvSpec | None) -> None:
+        self._spec = with_horizon(spec, self.vector_env.horizon)
+
+    def sample_tasks(self, rng: np.random.Generator, num_tasks: int) -> NDArray[np.float64]:
+        """Draws tasks to train on; see `TaskEnv.sample_tasks`."""
+        return self.vector_env.sample_tasks(rng, num_tasks)
+
+    def sample_test_tasks(self, rng: np.random.Generator, num_tasks: int) -> NDArray[np.float64]:
+        """Draws tasks to evaluate on; see `TaskEnv.sample_test_tasks`."""
+        return self.vector_env.sample_test_tasks(rng, num_tasks)
 
     def set_task(self, task: NDArray[np.float64]) -> None:
         """Fixes the task for all episodes to come; without it, every reset samples one.
@@ -49,7 +68,8 @@ class SingleTaskEnv(gymnasium.Env[Any, Any]):
     def reset(
         self, *, seed: int | None = None, options: dict[str, Any] | None = None
     ) -> tuple[NDArray[Any], dict[str, Any]]:
-        """Starts an episode; see `TaskEnv.reset`."""
+        """Starts an episode; there are no options, and others than none raise a ValueError."""
+        check_options(options, [])
         super().reset(seed=seed)
         observations, info = self.vector_env.reset(seed=seed)
         return observations[0], info

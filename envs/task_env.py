@@ -28,6 +28,9 @@ class TaskEnv(VectorEnv[Any, Any, Any], ABC):
     Episodes end once and stay finished (`AutoresetMode.DISABLED`): a finished sub-environment keeps
     its observation and flags, earns 0, and its actions are ignored until `reset`.
 
+    Samplers copy arrays on the way in and out: an environment may use its own again, and write into what it is
+    given. They check shapes, types and numbers, and tell users which method an error came from.
+
     This is everything that samplers, films and wrappers rely on. Families subclass `TaskVectorEnv`, which
     implements it on arrays of all sub-environments; wrappers subclass `wrappers.wrapper.TaskWrapper`.
 
@@ -41,7 +44,8 @@ class TaskEnv(VectorEnv[Any, Any, Any], ABC):
         task_space: Space of one task's parameters; a task outside it is refused.
         tasks: Task of every sub-environment, shape (num_envs, *task_space.shape); only `set_tasks` and `reset`
             change it.
-        diverged: Which current episodes ended because their simulation diverged, shape (num_envs,).
+        diverged: Which current episodes ended because their simulation diverged, shape (num_envs,); samplers leave
+            these episodes out.
         render_mode: None, or `rgb_array` for an environment that draws.
         frame_size: Height and width of pictures, in pixels; may be set before the first is drawn.
         metadata: `autoreset_mode`, `render_modes` and `render_fps`, the steps in a second of real time.
@@ -105,6 +109,9 @@ class TaskEnv(VectorEnv[Any, Any, Any], ABC):
 
         Returns:
             Observations, shape (num_envs, *single_observation_space.shape), and an empty info.
+
+        Raises:
+            ValueError: If there is no such option, or the mask is not one; the message names it.
         """
 
     @abstractmethod

@@ -3,17 +3,24 @@
 from __future__ import annotations
 
 from abc import abstractmethod
+from dataclasses import replace
 from typing import Any
 
 import gymnasium
 import numpy as np
+from gymnasium.envs.registration import EnvSpec
 from gymnasium.spaces import Box
 from gymnasium.vector import AutoresetMode, VectorEnv
 from gymnasium.vector.utils import batch_space
 from numpy.typing import NDArray
 
-from mamlrl.envs.arguments import check_array, check_choice, check_whole_number
+from mamlrl.envs.arguments import check_array, check_choice, check_mask, check_options, check_whole_number
 from mamlrl.envs.task_env import Frame, TaskEnv
+
+
+def with_horizon(spec: EnvSpec | None, horizon: int) -> EnvSpec | None:
+    """Returns a copy of a specification whose `max_episode_steps` is the horizon."""
+    return None if spec is None else replace(spec, max_episode_steps=horizon)
 
 
 class TaskVectorEnv(TaskEnv):
@@ -28,6 +35,7 @@ class TaskVectorEnv(TaskEnv):
         action_space: Space of one sub-environment's actions.
         task_space: Space of one task's parameters.
         horizon: Steps after which an episode is truncated.
+        max_episode_steps: Gymnasium's name of the horizon, which `make_vec` takes from specs; the smaller counts.
         render_mode: None or `rgb_array`.
 
     Raises:
@@ -40,6 +48,7 @@ class TaskVectorEnv(TaskEnv):
         "render_fps": 10,
     }
     frame_size: int = 240
+    _spec: EnvSpec | None = None
 
     def __init__(
         self,
@@ -49,9 +58,13 @@ class TaskVectorEnv(TaskEnv):
         task_space: Box,
         horizon: int,
         render_mode: str | None = None,
+        max_episode_steps: int | None = None,
     ) -> None:
         check_whole_number("num_envs", num_envs, least=1)
         check_whole_number("horizon", horizon, least=1)
+        if max_episode_steps is not None:
+            check_whole_number("max_episode_steps", max_episode_steps, least=1)
+            horizon = min(horizon, max_episode_steps)
         if render_mode is not None:
             check_choice("render_mode", render_mode, self.metadata["render_modes"])
         self.num_envs = num_envs
@@ -68,6 +81,15 @@ class TaskVectorEnv(TaskEnv):
         self._elapsed = np.zeros(num_envs, dtype=np.int64)
         self._terminated = np.zeros(num_envs, dtype=np.bool_)
         self.diverged = np.zeros(num_envs, dtype=np.bool_)
+
+    @property
+    def spec(self) -> EnvSpec | None:
+        """Gymnasium's specification, which `gymnasium.make_vec` sets; `max_episode_steps` is the horizon."""
+        return self._spec
+
+    @spec.setter
+    def spec(self, spec: EnvSpec | None) -> None:
+        self._spec = with_horizon(spec, self.horizon)
 
     @abstractmethod
     def _start(self, chosen: NDArray[np.bool_]) -> None:
@@ -113,10 +135,12 @@ class TaskVectorEnv(TaskEnv):
         self, *, seed: int | None = None, options: dict[str, Any] | None = None
     ) -> tuple[NDArray[Any], dict[str, Any]]:
         """See `TaskEnv.reset`."""
+        check_options(options, ["reset_mask"])
+        everything = np.ones(self.num_envs, dtype=np.bool_)
+        chosen = check_mask("reset_mask", (options or {}).get("reset_mask", everything), self.num_envs)
+        if not self._was_reset:
+            chosen = everything
         VectorEnv.reset(self, seed=seed)  # sets `np_random`
-        chosen = np.ones(self.num_envs, dtype=np.bool_)
-        if self._was_reset and options is not None and "reset_mask" in options:
-            chosen = np.asarray(options["reset_mask"], dtype=np.bool_)
         if not self._tasks_are_set:
             self.tasks[chosen] = self.sample_tasks(self.np_random, self.num_envs)[chosen]
         self._was_reset = True

@@ -9,6 +9,8 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
+from mamlrl.finite import check_finite
+
 LOGGER = logging.getLogger(__name__)
 
 
@@ -47,15 +49,20 @@ def conjugate_gradient(
 
     Returns:
         The solutions and how they were reached.
+
+    Raises:
+        LearningError: If a right-hand side or a product with A is not finite, or its square is too large.
     """
     solution, residual, direction = torch.zeros_like(b), b, b
     squared = _dot(residual, residual)
+    check_finite("the squared norm of a right-hand side of conjugate gradient", squared)
     enough = tolerance * squared
     active, indefinite = squared > enough, torch.zeros_like(squared, dtype=torch.bool)
     iterations = 0
     while iterations < max_iterations and bool(active.any()):
         product = matvec(direction)
         curvature = _dot(direction, product)
+        check_finite("the curvature along a direction of conjugate gradient", curvature)
         indefinite |= active & (curvature <= 0)
         active &= curvature > 0
         step = torch.where(active, squared / curvature, 0.0)

@@ -10,6 +10,8 @@ from typing import BinaryIO
 
 from mamlrl.errors import UserError
 
+AnyPath = str | os.PathLike[str]
+
 
 @contextmanager
 def os_errors_as(failure: str, consequence: str = "") -> Iterator[None]:
@@ -47,7 +49,7 @@ def replaced(path: Path) -> Iterator[BinaryIO]:
 
 
 @contextmanager
-def written(path: Path) -> Iterator[BinaryIO]:
+def written(path: AnyPath) -> Iterator[BinaryIO]:
     """Opens a file that appears at `path`, in a new folder if need be, when the block ends without an error.
 
     Where `path` is a link, it stays one and what it points to is replaced. A device or a pipe, such as
@@ -56,6 +58,7 @@ def written(path: Path) -> Iterator[BinaryIO]:
     Raises:
         UserError: If the file cannot be written; what was at `path` is as it was.
     """
+    path = Path(path)
     with os_errors_as(f"cannot write {path}"):
         path.parent.mkdir(parents=True, exist_ok=True)
         replaceable = path.is_file() or not path.exists()
@@ -64,7 +67,7 @@ def written(path: Path) -> Iterator[BinaryIO]:
             yield file
 
 
-def write_text(path: Path, text: str) -> None:
+def write_text(path: AnyPath, text: str) -> None:
     """Writes a text file in UTF-8, see `written`."""
     with written(path) as file:
         file.write(text.encode())

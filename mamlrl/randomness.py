@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from hashlib import sha256
 from typing import Any, Self
 
 import numpy as np
@@ -31,6 +32,13 @@ class Randomness:
         return {"rng": self.rng.bit_generator.state, "generator": self.generator.get_state()}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Restores what `state_dict` returned; raises what Python raises if it is damaged."""
+        """Restores what `state_dict` returned; raises what Python raises if it is damaged.
+
+        A PyTorch generator on another kind of device cannot go on where the saved one was: the state is its seed.
+        """
         self.rng.bit_generator.state = state["rng"]
-        self.generator.set_state(state["generator"].cpu())
+        saved = state["generator"].cpu()
+        if saved.shape == self.generator.get_state().shape:
+            self.generator.set_state(saved)
+        else:
+            self.generator.manual_seed(int.from_bytes(sha256(saved.numpy().tobytes()).digest()[:7]))

@@ -23,8 +23,9 @@ from mamlrl.experiments.experiment import gradient_experiment
 from mamlrl.figures.comparison import comparison
 from mamlrl.figures.image_file import write_figure
 from mamlrl.files import os_errors_as, write_text
+from mamlrl.inner_loops.suspects import blamed
 from mamlrl.runs.saved import SavedRun
-from mamlrl.scripts.program import run_program
+from mamlrl.scripts.program import add_allow_import, import_allowed, run_program
 from mamlrl.settings.numbers import PositiveInt
 
 Counts = restricted_string_type("Counts", r"[1-9]\d*(,[1-9]\d*)*$")
@@ -34,7 +35,9 @@ def run(arguments: Sequence[str]) -> int:
     """Compares the estimators that the command line names; returns the exit status."""
     command_line = CommandLine("mamlrl compare", "Compare meta-gradients with a converged one.")
     _add_arguments(command_line)
+    add_allow_import(command_line)
     options = command_line.parse(arguments)
+    import_allowed(options.allow_import)
     estimators = options.estimators.split(",")
     for estimator in estimators:
         ESTIMATORS.choose("estimators", estimator)
@@ -42,7 +45,8 @@ def run(arguments: Sequence[str]) -> int:
     config = comparable(gradient_experiment(command_line.experiment(saved.experiment if saved else None)))
     params = saved.state["params"] if saved else None
     problem = sample_problem(config, params)
-    reference = solve(problem, config.adaptation)
+    with blamed(config):
+        reference = solve(problem, config.adaptation)
     with os_errors_as(f"cannot use the folder {options.output}"):
         options.output.mkdir(parents=True, exist_ok=True)
     title = _describe(problem, config.adaptation.proximal.weight)
@@ -55,7 +59,8 @@ def run(arguments: Sequence[str]) -> int:
     )
     measurements = []
     for setting in chosen:
-        measurements.append(compare(problem, config.adaptation, reference, setting, options.repeats))
+        with blamed(config, f"{setting.estimator}, {setting.gradient_steps} inner steps: "):
+            measurements.append(compare(problem, config.adaptation, reference, setting, options.repeats))
         print(_row(measurements[-1]), flush=True)
     write_text(options.output / "comparison.csv", _csv(measurements))
     write_figure(comparison(measurements, title), options.output / "comparison.png")

@@ -15,8 +15,9 @@ from mamlrl import __version__
 from mamlrl.evaluation.evaluation import Evaluation, mean_interval
 from mamlrl.experiments.command_line import CommandLine
 from mamlrl.files import write_text
+from mamlrl.runs.repetitions import check_repetitions
 from mamlrl.runs.saved import SavedRun
-from mamlrl.scripts.program import run_program
+from mamlrl.scripts.program import add_allow_import, import_allowed, run_program
 
 
 def run(arguments: Sequence[str]) -> int:
@@ -26,18 +27,21 @@ def run(arguments: Sequence[str]) -> int:
         "checkpoints",
         nargs="+",
         type=Path,
-        help="Checkpoints, or run folders, whose best checkpoint is taken.",
+        help="Checkpoints, or run folders, whose latest checkpoint is taken; several differ in their seed alone.",
     )
     command_line.add_argument("--json", type=Path, help="File to write everything to.")
+    add_allow_import(command_line)
     options = command_line.parse(arguments)
+    import_allowed(options.allow_import)
     runs = [SavedRun.load(path) for path in options.checkpoints]
     experiments = [command_line.experiment(saved.experiment) for saved in runs]  # all, before the work begins
+    check_repetitions(runs, experiments)
     records = []
     for saved, experiment in zip(runs, experiments, strict=True):
         evaluation = saved.evaluate(experiment)
         records.append(_record(saved, evaluation))
         print(_table(f"{saved.path}, meta-iteration {saved.state['iteration']}", evaluation))
-    if len(records) > 1 and len({(record["metric"], len(record["steps"])) for record in records}) == 1:
+    if len(records) > 1:
         print(_table_over_runs(records, evaluation.decimals))
     if options.json is not None:
         write_text(options.json, json.dumps(records, indent=1) + "\n")

@@ -3,9 +3,16 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable, Sequence
+from functools import partial
 from importlib import import_module
+from pathlib import Path
+
+if not __package__:  # run as a file, perhaps of a checkout that is not installed
+    sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from mamlrl import __version__
+from mamlrl.errors import UserError
 from mamlrl.scripts.program import run_program
 
 PROGRAMS = {
@@ -19,9 +26,16 @@ PROGRAMS = {
 }
 
 
-def main() -> int:
-    """Runs the subcommand that the command line names; returns the exit status."""
-    arguments = sys.argv[1:]
+def main(ready: Callable[[], object] = lambda: None) -> int:
+    """Runs the subcommand that the command line names; returns the exit status.
+
+    Args:
+        ready: Called when everything is imported that takes long.
+    """
+    return run_program(partial(_run, ready))
+
+
+def _run(ready: Callable[[], object], arguments: Sequence[str]) -> int:
     if arguments[:1] == ["--version"]:
         print(__version__)
         return 0
@@ -30,10 +44,11 @@ def main() -> int:
         return 0
     if not arguments or arguments[0] not in PROGRAMS:
         given = f"no program named {arguments[0]}" if arguments else "which program?"
-        print(f"mamlrl: {given}; there are: {', '.join(PROGRAMS)}", file=sys.stderr)
-        return 2
+        raise UserError(f"{given}; there are: {', '.join(PROGRAMS)}")
     program = import_module(f"mamlrl.scripts.{arguments[0]}")
-    return run_program(program.run, arguments[1:])
+    ready()
+    status: int = program.run(arguments[1:])
+    return status
 
 
 def _usage() -> str:

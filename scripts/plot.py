@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
-import numpy as np
-import yaml
 from matplotlib.figure import Figure
-from numpy.typing import NDArray
 
 if not __package__:  # run as a file, perhaps of a checkout that is not installed
     sys.path.insert(0, str(Path(__file__).parents[1]))
@@ -20,17 +16,14 @@ if not __package__:  # run as a file, perhaps of a checkout that is not installe
 from mamlrl.errors import UserError
 from mamlrl.evaluation.evaluation import Evaluation
 from mamlrl.experiments.command_line import CommandLine
-from mamlrl.experiments.experiment import Experiment
-from mamlrl.experiments.plain import restore_experiment
 from mamlrl.figures.adaptation_curves import adaptation_curves
+from mamlrl.figures.curve_files import records_by_label, runs_by_label
 from mamlrl.figures.image_file import write_figure
 from mamlrl.figures.learning_curves import learning_curves
 from mamlrl.figures.navigation_paths import navigation_paths
 from mamlrl.figures.regression_fits import regression_fits
-from mamlrl.metric_names import Metrics
-from mamlrl.runs.metrics_file import read_metrics
 from mamlrl.runs.saved import SavedRun
-from mamlrl.scripts.program import run_program
+from mamlrl.scripts.program import add_allow_import, import_allowed, run_program
 
 DRAWN_TASKS = 4
 CHECKPOINT_FIGURES: dict[str, Callable[[Evaluation], Figure]] = {
@@ -52,12 +45,16 @@ def run(arguments: Sequence[str]) -> int:
     command_line.add_argument(
         "--output", type=Path, required=True, help="Image to write; its suffix says the format."
     )
+    add_allow_import(command_line)
     options = command_line.parse(arguments)
+    import_allowed(options.allow_import)
     if options.figure == "curves":
-        figure = learning_curves(_runs_by_config(options.inputs))
+        figure = learning_curves(runs_by_label(options.inputs))
     elif options.figure == "adaptation":
-        figure = adaptation_curves(_records_by_file(options.inputs))
+        figure = adaptation_curves(records_by_label(options.inputs))
     else:
+        if len(options.inputs) > 1:
+            raise UserError(f"inputs: {options.figure} are of one checkpoint, not of {len(options.inputs)}")
         figure = CHECKPOINT_FIGURES[options.figure](_evaluate_few(command_line, options.inputs[0]))
     write_figure(figure, options.output)
     print(options.output)
@@ -69,57 +66,6 @@ def _evaluate_few(command_line: CommandLine, path: Path) -> Evaluation:
     saved = SavedRun.load(path)
     few = replace(saved.experiment.evaluation, tasks=DRAWN_TASKS)
     return saved.evaluate(command_line.experiment(replace(saved.experiment, evaluation=few)))
-
-
-def _runs_by_config(folders: Sequence[Path]) -> dict[str, list[list[Metrics]]]:
-    """Groups runs that differ only in their seed, labelled by their first folder."""
-    labels: dict[str, str] = {}
-    groups: dict[str, list[list[Metrics]]] = {}
-    for folder in folders:
-        metrics = read_metrics(folder / "metrics.csv")
-        if not metrics:
-            raise UserError(f"{folder} has no finished meta-iteration to draw")
-        experiment = replace(_read_config(folder / "config.yaml"), seed=0)
-        label = labels.setdefault(str(experiment), _label(folder, folder.name, folders))
-        groups.setdefault(label, []).append(metrics)
-    return groups
-
-
-def _label(path: Path, name: str, paths: Sequence[Path]) -> str:
-    """The name of a path, or the whole path where another has the same name."""
-    return name if [other.name for other in paths].count(path.name) == 1 else str(path)
-
-
-def _read_config(path: Path) -> Experiment:
-    try:
-        return restore_experiment(yaml.safe_load(path.read_text()))
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        raise UserError(f"cannot read {path}: {' '.join(str(error).split())}") from error
-    except UserError as error:
-        raise UserError(f"{path} is not the config of a run: {error}") from error
-
-
-def _records_by_file(paths: Sequence[Path]) -> dict[str, list[dict[str, Any]]]:
-    groups = {}
-    for path in paths:
-        try:
-            records = json.loads(path.read_text())
-            shapes = {_curve(record).shape for record in records}
-        except OSError as error:
-            raise UserError(f"cannot read {path}: {error}") from error
-        except (ValueError, LookupError, TypeError):
-            shapes = set()
-        if len(shapes) != 1 or (0,) in shapes:
-            raise UserError(
-                f"{path} is not a file from `mamlrl evaluate --json`, or its evaluations differ in steps"
-            )
-        groups[_label(path, path.stem, paths)] = records
-    return groups
-
-
-def _curve(record: Mapping[str, Any]) -> NDArray[np.float64]:
-    """Means and half widths of an evaluation; raises what Python raises if the record is not one."""
-    return np.array([[row["mean"], row["interval_95"] or 0.0] for row in record["steps"]], dtype=np.float64)
 
 
 if __name__ == "__main__":

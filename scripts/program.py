@@ -4,25 +4,81 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Sequence
+from contextlib import redirect_stdout
+from importlib import import_module
+from typing import Any, cast
 
+from mamlrl.console import Stream, note, reserve_standard_streams
 from mamlrl.errors import UserError
+from mamlrl.experiments.command_line import CommandLine
 
 
 def run_program(program: Callable[[Sequence[str]], int], arguments: Sequence[str] | None = None) -> int:
     """Runs a program; input that it cannot use, or too large, becomes one line on stderr and status 2.
 
+    A program does its work whether or not its words can be written; words on stdout that could not be are an error
+    when it has ended.
+
     Args:
         program: Takes command-line arguments and returns an exit status.
         arguments: The arguments; those of the process by default.
     """
+    reserve_standard_streams()
+    output = Stream(sys.stdout)
     try:
-        return program(sys.argv[1:] if arguments is None else arguments)
+        with redirect_stdout(cast(Any, output)):
+            status = _status(program, sys.argv[1:] if arguments is None else arguments)
+    except SystemExit:  # of --help
+        if _is_written(output):
+            raise
+        return 2
+    return status if _is_written(output) else status or 2
+
+
+def _is_written(output: Stream) -> bool:
+    """Returns whether everything on stdout could be written; says so if not."""
+    output.flush()
+    if output.failure is not None:
+        note(f"mamlrl: cannot write to stdout: {output.failure}")
+    Stream(sys.stderr).flush()
+    return output.failure is None
+
+
+def _status(program: Callable[[Sequence[str]], int], arguments: Sequence[str]) -> int:
+    try:
+        return program(arguments)
     except UserError as error:
-        print(f"mamlrl: {error}", file=sys.stderr)
+        note(f"mamlrl: {' '.join(str(error).splitlines())}")
         return 2
     except MemoryError as error:
         remedy = "lower meta_batch_size, sampling.episodes_per_task or env.kwargs.horizon"
-        print(f"mamlrl: not enough memory ({error}); {remedy}", file=sys.stderr)
+        note(f"mamlrl: not enough memory ({error}); {remedy}")
         return 2
     except KeyboardInterrupt:
         return 130
+
+
+def add_allow_import(command_line: CommandLine) -> None:
+    """Adds the option that lets checkpoints name modules to import."""
+    command_line.add_argument(
+        "--allow_import",
+        "--allow-import",
+        type=str,
+        default="",
+        help="Modules that checkpoints may name to import, separated by commas, such as my_rules.",
+    )
+
+
+def import_allowed(modules: str) -> None:
+    """Imports the modules that `--allow_import` names; checkpoints may then name them, too.
+
+    Raises:
+        UserError: If there is no such module.
+    """
+    for module in filter(None, modules.split(",")):
+        try:
+            import_module(module)
+        except (ModuleNotFoundError, TypeError, ValueError) as error:  # none such, relative, or empty
+            raise UserError(
+                f"allow_import: {module} cannot be imported ({error}); put its folder on PYTHONPATH"
+            ) from error

@@ -6,12 +6,10 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from jsonargparse import ArgumentParser
-
 if not __package__:  # run as a file, perhaps of a checkout that is not installed
     sys.path.insert(0, str(Path(__file__).parents[1]))
 
-from mamlrl.experiments.parser import parse
+from mamlrl.experiments.parser import argument_parser, parse
 from mamlrl.scripts.program import run_program
 from mamlrl.settings.numbers import PositiveInt, Seed
 from mamlrl.supervised.strokes import write_strokes
@@ -19,11 +17,8 @@ from mamlrl.supervised.strokes import write_strokes
 
 def run(arguments: Sequence[str]) -> int:
     """Writes the data set that the command line describes; returns the exit status."""
-    parser = ArgumentParser(
-        prog="mamlrl strokes",
-        description="Draw characters of random strokes, a generated stand-in for Omniglot.",
-        exit_on_error=False,
-        allow_abbrev=False,
+    parser = argument_parser(
+        prog="mamlrl strokes", description="Draw characters of random strokes, a generated stand-in for Omniglot."
     )
     parser.add_argument("--output", type=Path, required=True, help="Folder to write to.")
     parser.add_argument("--seed", type=Seed, default=0, help="Seed of all drawings.")

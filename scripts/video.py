@@ -14,7 +14,7 @@ from mamlrl.experiments.command_line import CommandLine
 from mamlrl.figures.build import FILMS
 from mamlrl.figures.film import VideoConfig
 from mamlrl.runs.saved import SavedRun
-from mamlrl.scripts.program import run_program
+from mamlrl.scripts.program import add_allow_import, import_allowed, run_program
 from mamlrl.settings.numbers import NonNegativeInt
 
 
@@ -24,7 +24,7 @@ def run(arguments: Sequence[str]) -> int:
         "mamlrl video", "Film a policy before it adapts to held-out tasks and after each gradient step."
     )
     command_line.add_argument(
-        "checkpoint", type=Path, help="Checkpoint, or run folder, whose best checkpoint is taken."
+        "checkpoint", type=Path, help="Checkpoint, or run folder, whose latest checkpoint is taken."
     )
     command_line.add_argument("--output", type=Path, required=True, help="Video to write, .mp4 or .gif.")
     command_line.add_argument(
@@ -35,7 +35,9 @@ def run(arguments: Sequence[str]) -> int:
         help="Which of the held-out tasks, counted from 0; each becomes a row.",
     )
     command_line.add_class_arguments(VideoConfig, skip={"tasks"})
+    add_allow_import(command_line)
     options = command_line.parse(arguments)
+    import_allowed(options.allow_import)
     saved = SavedRun.load(options.checkpoint)
     experiment = command_line.experiment(saved.experiment)
     video = VideoConfig(**{field.name: options[field.name] for field in fields(VideoConfig)})

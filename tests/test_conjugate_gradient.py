@@ -3,6 +3,7 @@ import torch
 from problems import relative_error
 
 from mamlrl.conjugate_gradient import conjugate_gradient, warn_of_surplus_iterations
+from mamlrl.errors import LearningError
 
 
 def test_conjugate_gradient_is_a_direct_solve():
@@ -85,3 +86,26 @@ def test_more_iterations_than_unknowns_are_warned_of(caplog, iterations, warned)
     assert [("some.key: 11" in message, "10 parameters" in message) for message in caplog.messages] == (
         [(True, True)] if warned else []
     )
+
+
+@pytest.mark.parametrize("value", [torch.nan, torch.inf, -torch.inf, 1e30])
+def test_right_hand_sides_that_are_not_finite_or_overflow_are_refused(value):
+    b = torch.ones(2, 3)
+    b[1, 2] = value
+    with pytest.raises(LearningError, match="right-hand side"):
+        conjugate_gradient(lambda v: v, b)
+
+
+@pytest.mark.parametrize("after", [1, 2])
+def test_a_product_that_is_not_finite_is_refused(after, systems):
+    matrices, b = systems
+    products = []
+
+    def spoilt(vectors):
+        products.append(product_with(matrices)(vectors))
+        if len(products) == after:
+            products[-1][1, 0] = torch.nan
+        return products[-1]
+
+    with pytest.raises(LearningError, match="curvature along a direction"):
+        conjugate_gradient(spoilt, b)

@@ -1,4 +1,4 @@
-"""The order of the folders in docs/architecture.md: no import goes up, none in a circle; setup.cfg lists them all."""
+"""The order of folders in docs/architecture.md: no import goes up, none in a circle; setup.cfg lists them all."""
 
 import ast
 import configparser
@@ -80,7 +80,10 @@ def test_one_level_of_folders():
         assert (folder / "__init__.py").is_file(), folder
 
 
-@pytest.mark.parametrize("folder", sorted({path.parent for path in SOURCES} - {ROOT / "mamlrl", ROOT / "envs"}), ids=str)
+FOLDERS = sorted({path.parent for path in SOURCES} - {ROOT / "mamlrl", ROOT / "envs"})
+
+
+@pytest.mark.parametrize("folder", FOLDERS, ids=str)
 def test_a_folder_s_init_is_a_docstring_alone(folder):
     tree = ast.parse((folder / "__init__.py").read_text())
     assert ast.get_docstring(tree)

@@ -7,9 +7,9 @@ from numpy.typing import NDArray
 
 from mamlrl.envs.locomotion.body import Body, gymnasium_model
 from mamlrl.envs.locomotion.task_distribution import Motion
-from mamlrl.envs.physics.batch_simulator import fill_fields_on_reset
+from mamlrl.envs.physics.batch_simulator import add_field_sensors, fill_fields_on_reset
 from mamlrl.envs.physics.simulator import FloatArray, Simulator
-from mamlrl.envs.physics.step_functions import BODY_MOTION, CONTACT_FORCES, run_after_each_step
+from mamlrl.envs.physics.step_functions import CONTACT_FORCES, run_after_each_step
 from mamlrl.envs.pictures.rendering import View
 
 MODEL_FILE = "ant.xml"
@@ -50,13 +50,15 @@ class Ant(Body):
 class RllabAnt(Ant):
     """The original code's ant.
 
-    One RK4 step of 0.02 s per action; the velocity is that of the whole body's centre of mass. Observation: qpos,
-    qvel, clipped contact forces, the torso's rotation matrix, the centre of mass. Reward besides the task's:
+    One RK4 step of 0.02 s per action, then a call of forward: contact forces and all else are those of the state
+    reached. The velocity is that of the whole body's centre of mass. Observation: qpos, qvel, clipped contact
+    forces, the torso's rotation matrix, the centre of mass. Reward besides the task's:
     0.05 - 0.005 |a|^2 - 0.0005 |contact forces|^2. An episode ends when the torso is too low or too high.
     """
 
     substeps = 1
     fields = ("cfrc_ext", "xmat", "subtree_com", "subtree_linvel")
+    forward = True
     observation_size = 125
     ctrl_cost_weight = 0.005
     healthy_reward = 0.05
@@ -67,8 +69,7 @@ class RllabAnt(Ant):
         for geom in spec.geoms:
             geom.solref[:2] = 0.02, 1.0
             geom.solimp[:3] = 0.8, 0.8, 0.01
-        fill_fields_on_reset(spec, "torso")
-        run_after_each_step(spec, CONTACT_FORCES + BODY_MOTION)
+        add_field_sensors(spec, "torso")
         self.model = spec.compile()
         self.standing = self.model.numeric("init_qpos").data.copy()
 

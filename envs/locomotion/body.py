@@ -26,6 +26,7 @@ class Body(ABC):
         model: The body and its world.
         substeps: MuJoCo steps per action.
         fields: Derived fields that the methods read from the simulator.
+        forward: Whether the fields are those of the state that a step reached; see `BatchSimulator`.
         observation_size: Number of features of an observation.
         view: The camera of pictures.
         ctrl_cost_weight: Weight of |a|^2 in the reward.
@@ -34,6 +35,7 @@ class Body(ABC):
     model: mujoco.MjModel
     substeps: ClassVar[int]
     fields: ClassVar[tuple[str, ...]] = ()
+    forward: ClassVar[bool] = False
     observation_size: ClassVar[int]
     view: ClassVar[View] = View()
     ctrl_cost_weight: float

@@ -30,6 +30,7 @@ class LocomotionVectorEnv(TaskVectorEnv):
         task: Distribution of the tasks, with their rewards.
         family: Family of papers whose body it is, a key of `bodies`.
         horizon: Steps after which an episode is truncated.
+        max_episode_steps: Gymnasium's name of the horizon, which `make_vec` takes from specs; the smaller counts.
         ctrl_cost_weight: Weight of |a|^2 in the reward; None stands for the family's.
         num_threads: Threads for the physics; 0 stands for one per CPU. Results do not depend on it.
         render_mode: None or `rgb_array`.
@@ -49,6 +50,7 @@ class LocomotionVectorEnv(TaskVectorEnv):
         task: TaskDistribution,
         family: str = "rllab",
         horizon: int = 200,
+        max_episode_steps: int | None = None,
         ctrl_cost_weight: float | None = None,
         num_threads: int = 0,
         render_mode: str | None = None,
@@ -63,17 +65,24 @@ class LocomotionVectorEnv(TaskVectorEnv):
             action_space=Box(-1.0, 1.0, (body.model.nu,), np.float64),
             task_space=task.space,
             horizon=horizon,
+            max_episode_steps=max_episode_steps,
             render_mode=render_mode,
         )
         self.task = task
         self.family = family
         self.body = body
-        self.simulator: Simulator = BatchSimulator(body.model, num_envs, body.substeps, body.fields, num_threads)
+        self.simulator: Simulator = BatchSimulator(
+            body.model, num_envs, body.substeps, body.fields, body.forward, num_threads
+        )
         self.metadata = {**self.metadata, "render_fps": round(1 / self.simulator.time_step)}
         body.look(self.simulator)
         self._positions = body.position(self.simulator)
         self._observations = np.zeros((num_envs, body.observation_size))
         self._renderer: ModelRenderer | None = None
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Copies and pickles draw in a graphics context of their own, made when they need it."""
+        return {**self.__dict__, "_renderer": None}
 
     def sample_tasks(self, rng: np.random.Generator, num_tasks: int) -> FloatArray:
         """See `TaskEnv.sample_tasks`."""

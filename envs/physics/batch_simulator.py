@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from mamlrl.envs.physics.engine import Batch, SimulationError, mujoco
+from mamlrl.envs.physics.engine import MODEL_FIELDS, Batch, SimulationError, mujoco
 from mamlrl.envs.physics.simulator import FloatArray, Simulator
 
 _SCALABLE = {  # parameter, and the model's fields that are proportional to it
@@ -36,10 +36,12 @@ class BatchSimulator(Simulator):
     """Simulations on `mujoco.batch.Batch`, in its own threads; results do not depend on the number of threads.
 
     Args:
-        model: The model to simulate, built with `fill_fields_on_reset` if its fields need it.
+        model: The model to simulate, built with a function below if its fields need it.
         num_simulations: Number of simulations.
         substeps: Steps of the model's own time step in one `step`.
         fields: Names of the derived `MjData` fields to keep.
+        forward: Whether `step` ends with `mj_forward`, which makes fields those of the state reached, rather than
+            what the last substep computed on its way. The motion is the same, bit for bit.
         num_threads: Threads to use at most; 0 stands for one per CPU.
     """
 
@@ -49,12 +51,15 @@ class BatchSimulator(Simulator):
         num_simulations: int,
         substeps: int,
         fields: Sequence[str] = (),
+        forward: bool = False,
         num_threads: int = 0,
     ) -> None:
+        self._arguments = (model, num_simulations, substeps, tuple(fields), forward, num_threads)
         threads = min(num_threads or os.cpu_count() or 1, num_simulations)
         self._batch: Any = Batch(model, num_simulations, threads)
         self._model = model
         self._substeps = substeps
+        self._stage = int(mujoco.mjtStage.mjSTAGE_ACC if forward else mujoco.mjtStage.mjSTAGE_NONE)
         self._batch.warning[..., 1] = _TOLD
         self._default_state = self._batch.state[0].copy()
         self._disabled = self._batch.expand("opt.disableflags")
@@ -64,6 +69,26 @@ class BatchSimulator(Simulator):
         self._controls: FloatArray = self._batch.bind("ctrl")
         self.fields = {name: self._batch.bind(name) for name in fields}
         self.time_step = substeps * float(model.opt.timestep)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Copies and pickles: the engine's memory is made anew and filled with the same numbers."""
+        batch, changed = self._batch, {}
+        for name in MODEL_FIELDS:
+            if (values := batch.expanded(name)) is not None:
+                changed[name] = values.copy()
+        fields = {name: values.copy() for name, values in self.fields.items()}
+        return type(self), self._arguments, (batch.state.copy(), changed, fields)
+
+    def __setstate__(self, saved: tuple[FloatArray, dict[str, NDArray[Any]], dict[str, FloatArray]]) -> None:
+        """Takes states, models' fields and derived fields from `__reduce__`."""
+        states, changed, fields = saved
+        self._batch.state[...] = states
+        for name, values in changed.items():
+            self._batch.expand(name)[...] = values
+        for name, values in fields.items():
+            self.fields[name].flags.writeable = True  # memory that only calls of the batch write to
+            self.fields[name][...] = values
+            self.fields[name].flags.writeable = False
 
     def reset(self, chosen: NDArray[np.bool_], positions: FloatArray, velocities: FloatArray) -> None:
         """See `Simulator.reset`."""
@@ -93,7 +118,7 @@ class BatchSimulator(Simulator):
     def integrate(self, controls: FloatArray, running: NDArray[np.bool_]) -> None:
         """See `Simulator.integrate`."""
         self._controls[...] = controls
-        self._batch.step(running, self._substeps)
+        self._batch.step(running, self._substeps, self._stage)
 
     def scale(self, parameter: str, chosen: NDArray[np.bool_], factors: FloatArray) -> None:
         """See `Simulator.scale`."""
@@ -105,10 +130,8 @@ class BatchSimulator(Simulator):
             self._batch.set_const(chosen)
 
 
-def fill_fields_on_reset(spec: mujoco.MjSpec, body: str) -> None:
-    """Lets `BatchSimulator.reset` compute contact forces and velocities of centres of mass.
-
-    In steps, `run_after_each_step` does so more cheaply. Here, sensors ask for them; only a reset turns those on.
+def add_field_sensors(spec: mujoco.MjSpec, body: str) -> None:
+    """Makes `mj_forward` compute contact forces and velocities of centres of mass, which only sensors ask for.
 
     Args:
         spec: The model, changed in place.
@@ -118,4 +141,16 @@ def fill_fields_on_reset(spec: mujoco.MjSpec, body: str) -> None:
     sensors, objects = mujoco.mjtSensor, mujoco.mjtObj
     spec.add_sensor(name="force", type=sensors.mjSENS_FORCE, objtype=objects.mjOBJ_SITE, objname=body)
     spec.add_sensor(name="velocity", type=sensors.mjSENS_SUBTREELINVEL, objtype=objects.mjOBJ_BODY, objname=body)
+
+
+def fill_fields_on_reset(spec: mujoco.MjSpec, body: str) -> None:
+    """Does the same as `add_field_sensors`, but turned on in `BatchSimulator.reset` alone.
+
+    In steps, `run_after_each_step` computes contact forces as they are at the end of the last substep.
+
+    Args:
+        spec: The model, changed in place.
+        body: Name of a body; any will do.
+    """
+    add_field_sensors(spec, body)
     spec.option.disableflags |= mujoco.mjtDisableBit.mjDSBL_SENSOR

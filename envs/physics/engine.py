@@ -26,8 +26,8 @@ def _remedy(error: Exception) -> str:
 
 try:
     import mujoco
-    from mujoco.batch import Batch, SimulationError
+    from mujoco.batch import MODEL_FIELDS, Batch, SimulationError
 except Exception as error:  # a graphics library that MUJOCO_GL names and that is missing raises anything
     raise DependencyNotInstalled(_remedy(error)) from error
 
-__all__ = ["Batch", "SimulationError", "mujoco"]
+__all__ = ["MODEL_FIELDS", "Batch", "SimulationError", "mujoco"]

@@ -17,8 +17,7 @@ from typing import Any
 
 from mamlrl.envs.physics.engine import mujoco
 
-CONTACT_FORCES = ("mj_rnePostConstraint",)  # contact forces of the step just made
-BODY_MOTION = ("mj_kinematics", "mj_comPos", "mj_comVel", "mj_subtreeVel")  # motion of the state just reached
+CONTACT_FORCES = ("mj_rnePostConstraint",)  # contact forces of the step just made, not of the state reached
 
 _PREFIX = "mamlrl."
 _FunctionPointer = ctypes.c_void_p
@@ -70,10 +69,14 @@ def run_after_each_step(spec: mujoco.MjSpec, functions: Sequence[str]) -> None:
     """
     for function in functions:
         name = _PREFIX + function
-        if name not in _registered:
-            _registered[name] = _register(name, function)
+        _register_once(name, function)
         spec.activate_plugin(name)
         spec.add_plugin(plugin_name=name, name=function, active=True)
+
+
+def _register_once(name: str, function: str) -> None:
+    if name not in _registered:
+        _registered[name] = _register(name, function)
 
 
 def _register(name: str, function: str) -> Any:
@@ -98,3 +101,7 @@ def _mujoco_library() -> ctypes.CDLL:
     """Returns the shared library that the `mujoco` package has loaded."""
     folder = Path(mujoco.__file__).parent
     return ctypes.CDLL(str(next(folder.glob("libmujoco.*"))))
+
+
+for _function in CONTACT_FORCES:  # models that come from a pickle name plugins that must be there already
+    _register_once(_PREFIX + _function, _function)

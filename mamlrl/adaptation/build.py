@@ -17,6 +17,7 @@ from mamlrl.losses.build import INNER_LOSSES
 from mamlrl.networks.network import Network
 from mamlrl.settings.choices import Registry
 from mamlrl.settings.numbers import NonNegativeFinite, PositiveInt
+from mamlrl.settings.section import Section
 
 ESTIMATORS: Registry[Callable[[AdaptationConfig, Network], UpdateRule]] = Registry("estimator")
 
@@ -29,7 +30,7 @@ else:
 
 
 @dataclass(frozen=True)
-class AdaptationConfig:
+class AdaptationConfig(Section):
     """The inner loop.
 
     Attributes:

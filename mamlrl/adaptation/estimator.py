@@ -17,6 +17,7 @@ from torch import Tensor
 
 from mamlrl.adaptation.update_rule import Update, UpdateJacobian, UpdateRule
 from mamlrl.errors import UserError
+from mamlrl.finite import check_finite, check_tasks_finite, is_finite
 from mamlrl.losses.task_losses import TaskLosses
 from mamlrl.metric_names import Metrics, means
 
@@ -44,6 +45,13 @@ class Adaptation:
     def trajectory(self) -> tuple[Tensor, ...]:
         """Parameters before the first update and after each, each of shape (task, P)."""
         return (self.initial, *(update.params for update in self.updates))
+
+    def check_finite(self) -> None:
+        """Raises a LearningError for the first gradient or parameter that is not finite."""
+        for step, update in enumerate(self.updates, start=1):
+            for gradients in update.gradients:
+                check_tasks_finite(f"a gradient in inner step {step}", gradients)
+            check_tasks_finite(f"a parameter after inner step {step}", update.params)
 
     def replay(self, step: int, phi: Tensor) -> TaskLosses:
         """A loss source that repeats the data of this adaptation, to adapt other meta-parameters on it."""
@@ -117,6 +125,20 @@ class Estimator:
                 f"the checkpoint holds {tuple(theta.shape)} parameters, but this environment, policy and inner "
                 f"loop have ({expected},): it was trained for others"
             )
+        if theta.dtype != torch.float32:
+            raise UserError(f"the checkpoint holds parameters of {theta.dtype}, but networks have torch.float32")
+
+    def check_finite(self, theta: Tensor, outer: bool = False) -> None:
+        """Raises a LearningError if meta-parameters, shape (P + R,), are not finite.
+
+        Args:
+            theta: The meta-parameters.
+            outer: Whether they come from an outer step.
+        """
+        if not is_finite(theta):
+            params, rule_params = self.split(theta)
+            check_finite(self.rule.parameter_name, rule_params, outer)
+            check_finite("a meta-parameter", params, outer)
 
     def split(self, theta: Tensor) -> tuple[Tensor, Tensor]:
         """Splits meta-parameters into the network's, shape (P,), and the rule's, shape (R,)."""

@@ -27,6 +27,7 @@ class GradientDescent(UpdateRule):
 
     exact = True
     compiles = True
+    parameter_name = "a learned step size"
 
     def __init__(self, step_sizes: StepSizes, num_steps: int = 1, proximal_weight: float = 0.0) -> None:
         self.step_sizes = step_sizes

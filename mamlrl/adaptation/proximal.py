@@ -24,6 +24,7 @@ from mamlrl.errors import UserError
 from mamlrl.losses.derivatives import task_gradients
 from mamlrl.losses.task_losses import TaskLosses
 from mamlrl.settings.numbers import NonNegativeFinite, PositiveInt
+from mamlrl.settings.section import Section
 
 GRADIENT_NORM = "proximal/gradient_norm"  # metrics that benchmarks read
 CG_RESIDUAL = "proximal/cg_residual"
@@ -36,7 +37,7 @@ else:
 
 
 @dataclass(frozen=True)
-class ProximalConfig:
+class ProximalConfig(Section):
     """The proximal inner objective, loss(phi) + weight / 2 |phi - theta|^2, and iMAML's solution of it.
 
     Attributes:
@@ -72,6 +73,7 @@ class ProximalPoint(UpdateRule):
     """
 
     exact = True
+    parameter_name = "the logarithm of the learned proximal weight"
 
     def __init__(self, mask: Tensor, config: ProximalConfig, num_steps: int, step_size: float) -> None:
         self.mask = mask

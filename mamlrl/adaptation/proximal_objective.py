@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from mamlrl.conjugate_gradient import ConjugateGradientResult, conjugate_gradient
+from mamlrl.finite import check_tasks_finite
 from mamlrl.losses.derivatives import FisherProduct, HessianProduct, task_gradients
 from mamlrl.losses.task_losses import TaskLosses
 from mamlrl.settings.choices import Registry
@@ -91,6 +92,8 @@ def adam(objective: ProximalObjective, num_steps: int, step_size: float) -> Tens
     for _ in range(num_steps):
         params.grad = objective.gradient(params)
         optimizer.step()
+    for state in optimizer.state.values():
+        check_tasks_finite("the second moment of the inner loop's Adam", state["exp_avg_sq"])
     return params
 
 
@@ -119,12 +122,13 @@ def _backtrack(objective: ProximalObjective, params: Tensor, direction: Tensor, 
     length, best = torch.ones_like(slope), torch.zeros_like(slope)
     for _ in range(MAX_HALVINGS):
         bound = start + ARMIJO * length * slope + rounding
-        decreased = objective(params + length[:, None] * direction) <= bound
+        values = objective(params + length[:, None] * direction)
+        decreased = values.isfinite() & (values <= bound)
         best = torch.where(decreased & (best == 0), length, best)
         if bool((best > 0).all()):
             break
         length = length / 2
-    return params + best[:, None] * direction
+    return torch.where(best[:, None] > 0, params + best[:, None] * direction, params)  # 0 * inf is undefined
 
 
 # (objective, number of steps, step size) -> approximate minimum, shape (task, P)

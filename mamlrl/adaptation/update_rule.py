@@ -58,6 +58,7 @@ class UpdateRule(ABC):
         exact: Whether `linearize` gives the true derivative of `update`.
         compiles: Whether PyTorch's compiler can handle it: it may not decide by its data what to do.
         num_parameters: Number R of meta-parameters of its own.
+        parameter_name: What one of them is, for messages.
         fixed_step_size: Whether it has a step size that is not learned.
         revisits: Whether it takes the losses at other parameters than those before the update.
     """
@@ -65,6 +66,7 @@ class UpdateRule(ABC):
     exact: ClassVar[bool]
     compiles: ClassVar[bool] = False
     num_parameters: int = 0
+    parameter_name: ClassVar[str] = "a parameter of the inner loop's rule"
     fixed_step_size: bool = False
     revisits: bool = True
 

@@ -18,6 +18,8 @@ from mamlrl.adaptation.step_sizes import adapted_mask
 from mamlrl.benchmarks.memory import peak_memory
 from mamlrl.benchmarks.problems import NEWTON_STEPS, Problem
 from mamlrl.errors import UserError
+from mamlrl.finite import check_finite
+from mamlrl.losses.derivatives import task_gradients
 from mamlrl.timing import seconds_of
 
 SOLVED = 1e-24  # squared relative residual at which conjugate gradient has nothing left to do in float64
@@ -75,12 +77,14 @@ def solve(problem: Problem, config: AdaptationConfig) -> Reference:
     Raises:
         UserError: If there is no such minimum to be found.
     """
-    size = int(adapted_mask(problem.network, config.adapted).sum())
+    mask = adapted_mask(problem.network, config.adapted).to(problem.params)
+    size = int(mask.sum())
     proximal = replace(config.proximal, optimizer="newton_cg", cg_iterations=size, cg_tolerance=SOLVED)
     solving = replace(config, estimator="imaml", gradient_steps=NEWTON_STEPS, proximal=proximal)
     objective = problem.meta_objective(solving)
     gradient, metrics = objective.gradient(), objective.metrics()
-    start = problem.meta_objective(replace(solving, gradient_steps=0)).metrics()[GRADIENT_NORM]
+    before = task_gradients(problem.inner, problem.params.expand(len(problem.inner.batch), -1))
+    start = float((mask * before).norm(dim=1).mean())
     relative = metrics[GRADIENT_NORM] / start if start else 0.0
     if metrics[NEGATIVE_CURVATURE] or not relative <= MAX_GRADIENT:
         raise UserError(
@@ -132,6 +136,7 @@ def compare(
         return problem.meta_objective(chosen).gradient()
 
     gradient = compute()
+    check_finite("the meta-gradient", gradient)
     error = (gradient - reference.gradient).norm() / reference.gradient.norm()
     memory = peak_memory(compute, device)
     seconds = [seconds_of(compute, device) for _ in range(repeats)]

@@ -38,9 +38,14 @@ class Problem:
         return self.inner.network
 
     def meta_objective(self, config: AdaptationConfig) -> MetaObjective:
-        """Adapts as a config says and returns the objective of the outcome."""
+        """Adapts as a config says and returns the objective of the outcome.
+
+        Raises:
+            LearningError: If adaptation diverges.
+        """
         estimator = make_estimator(config, self.network)
         adaptation = estimator.adapt(self.params, len(self.inner.batch), lambda step, phi: self.inner)
+        adaptation.check_finite()
         return MetaObjective(estimator, adaptation, self.outer)
 
 

@@ -10,6 +10,7 @@ from torch import Tensor
 from mamlrl.evaluation.evaluation import Evaluation
 from mamlrl.evaluation.policy import evaluate_policy
 from mamlrl.evaluation.supervised import evaluate_supervised
+from mamlrl.experiments.build import check_kind
 from mamlrl.experiments.experiment import Experiment
 from mamlrl.settings.choices import Registry
 
@@ -29,4 +30,5 @@ def evaluate(config: Experiment, params: Tensor) -> Evaluation:
     Raises:
         UserError: If the parameters do not fit, or something that the experiment needs is not available.
     """
+    check_kind(config)
     return EVALUATIONS.choose("kind:", config.kind)(config, params)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, ClassVar
 
@@ -74,6 +74,16 @@ class Evaluation(ABC):
     def metric(self) -> str:
         """Name of the metric to report."""
         return next(iter(self.metrics))
+
+    def check_held_out(self, state: Mapping[str, Any]) -> None:  # noqa: B027 (of most, any task may be evaluated)
+        """Checks that the tasks were not trained on.
+
+        Args:
+            state: State of the learner whose parameters were evaluated.
+
+        Raises:
+            UserError: If they were.
+        """
 
     @abstractmethod
     def protocol(self) -> dict[str, Any]:

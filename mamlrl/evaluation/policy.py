@@ -14,6 +14,8 @@ from mamlrl.evaluation.evaluation import Evaluation, Paths, evaluation_estimator
 from mamlrl.experiments.policy import PolicyExperiment
 from mamlrl.inner_loops.assembly import assemble_policy
 from mamlrl.inner_loops.policy import AdaptedTasks
+from mamlrl.inner_loops.suspects import blamed
+from mamlrl.sampling.budgets import finished_budget
 
 
 @dataclass(frozen=True)
@@ -78,6 +80,7 @@ def evaluate_policy(experiment: PolicyExperiment, params: Tensor) -> PolicyEvalu
 
     Raises:
         UserError: If the environment or the device is not available, or the parameters do not fit.
+        RunError: If adaptation diverges, or see `PolicyInnerLoop.run`.
     """
     settings = experiment.evaluation
     assembly = assemble_policy(
@@ -86,10 +89,12 @@ def evaluate_policy(experiment: PolicyExperiment, params: Tensor) -> PolicyEvalu
         settings.seed,
         replace(experiment.sampling, episodes_per_task=settings.episodes_per_task),
         partial(evaluation_estimator, settings, experiment.adaptation),
+        budget=finished_budget,
     )
     estimator, randomness = assembly.inner_loop.estimator, assembly.randomness
     estimator.check_fits(params)
     tasks = assembly.sampler.sample_test_tasks(randomness.rng)
-    adapted = assembly.inner_loop.run(params.to(assembly.device), tasks, randomness)
+    with blamed(experiment, evaluating=True):
+        adapted = assembly.inner_loop.run(params.to(assembly.device), tasks, randomness)
     returns = np.stack([rollouts.task_returns().cpu().numpy() for rollouts in adapted.rollouts])
     return PolicyEvaluation(estimator.scales, {"return": returns}, experiment, tasks, adapted)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, ClassVar
@@ -11,12 +12,14 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from mamlrl.adaptation.estimator import Adaptation
-from mamlrl.errors import NonFiniteError
+from mamlrl.errors import LearningError
 from mamlrl.evaluation.evaluation import Evaluation, Fits, evaluation_estimator
 from mamlrl.experiments.supervised import SupervisedExperiment
 from mamlrl.inner_loops.assembly import assemble_supervised
+from mamlrl.inner_loops.suspects import blamed
 from mamlrl.networks.network import Network
 from mamlrl.supervised.tasks import Examples
+from mamlrl.supervised.trained_classes import check_not_trained_on
 
 
 @dataclass(frozen=True)
@@ -27,6 +30,7 @@ class SupervisedEvaluation(Evaluation):
         examples: Examples of the held-out tasks.
         adaptation: Adaptation to the support examples.
         network: The network.
+        classes: Names of the classes that the tasks are made of, if they are of classes.
     """
 
     experiment: SupervisedExperiment
@@ -35,10 +39,15 @@ class SupervisedEvaluation(Evaluation):
     examples: Examples
     adaptation: Adaptation
     network: Network
+    classes: tuple[str, ...] = ()
 
     def params(self, step: int) -> Tensor:
         """Parameters of every task after some steps, shape (task, P)."""
         return self.adaptation.trajectory[step]
+
+    def check_held_out(self, state: Mapping[str, Any]) -> None:
+        """See `Evaluation.check_held_out`; a warning is logged where the state does not name its classes."""
+        check_not_trained_on(state, self.classes)
 
     def protocol(self) -> dict[str, Any]:
         """See `Evaluation.protocol`."""
@@ -91,7 +100,7 @@ def evaluate_supervised(experiment: SupervisedExperiment, params: Tensor) -> Sup
 
     Raises:
         UserError: If the data set or the device is not available, or the parameters do not fit.
-        NonFiniteError: If the loss of a task is not finite.
+        LearningError: If the loss of a task is not finite.
     """
     settings = experiment.evaluation
     make_estimator = partial(evaluation_estimator, settings, experiment.adaptation)
@@ -99,11 +108,13 @@ def evaluate_supervised(experiment: SupervisedExperiment, params: Tensor) -> Sup
     inner_loop, rng = assembly.inner_loop, assembly.randomness.rng
     inner_loop.estimator.check_fits(params)
     examples = assembly.tasks.sample(rng, settings.tasks, *evaluation_sizes(experiment)).to(assembly.device)
-    adaptation = inner_loop.adapt(params.to(assembly.device), examples.support)
-    metrics = inner_loop.measure(assembly.tasks, adaptation, examples.query)
-    _check_finite(metrics["loss"])
-    scales = inner_loop.estimator.scales
-    return SupervisedEvaluation(scales, metrics, experiment, examples, adaptation, inner_loop.network)
+    with blamed(experiment, evaluating=True):
+        inner_loop.estimator.check_finite(params)
+        adaptation = inner_loop.adapt(params.to(assembly.device), examples.support)
+        metrics = inner_loop.measure(assembly.tasks, adaptation, examples.query)
+        _check_finite(metrics["loss"])
+    scales, classes = inner_loop.estimator.scales, assembly.tasks.class_names
+    return SupervisedEvaluation(scales, metrics, experiment, examples, adaptation, inner_loop.network, classes)
 
 
 def _check_finite(losses: NDArray[np.float64]) -> None:
@@ -111,7 +122,6 @@ def _check_finite(losses: NDArray[np.float64]) -> None:
     counts = (~np.isfinite(losses)).sum(axis=1)
     if counts.any():
         step = int((counts > 0).argmax())
-        raise NonFiniteError(
-            f"after {step} adaptation steps, the loss of {counts[step]} of {losses.shape[1]} tasks is not finite; "
-            "a smaller evaluation.first_step_size or evaluation.later_step_factor may help"
+        raise LearningError(
+            f"after {step} adaptation steps, the loss of {counts[step]} of {losses.shape[1]} tasks is not finite"
         )

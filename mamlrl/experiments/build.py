@@ -1,5 +1,6 @@
 """The kinds of experiment by name."""
 
+from mamlrl.errors import UserError
 from mamlrl.experiments.experiment import Experiment
 from mamlrl.experiments.policy import PolicyExperiment
 from mamlrl.experiments.supervised import SupervisedExperiment
@@ -9,3 +10,17 @@ KINDS: Registry[type[Experiment]] = Registry(
     "kind", {"policy": PolicyExperiment, "supervised": SupervisedExperiment}
 )
 DEFAULT_KIND = "policy"
+
+
+def check_kind(experiment: Experiment) -> None:
+    """Checks that an experiment is of the class that its kind has.
+
+    Raises:
+        UserError: If there is no such kind, or it has another class.
+    """
+    expected = KINDS.choose("kind:", experiment.kind)
+    if not isinstance(experiment, expected):
+        raise UserError(
+            f"kind: experiments of kind {experiment.kind} are of class {expected.__name__}, "
+            f"not {type(experiment).__name__}"
+        )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
@@ -11,8 +12,9 @@ from mamlrl.errors import UserError
 from mamlrl.experiments.build import DEFAULT_KIND, KINDS
 from mamlrl.experiments.experiment import Experiment
 from mamlrl.experiments.files import stated_kind
-from mamlrl.experiments.parser import build_experiment, experiment_parser, parse, setting_names
+from mamlrl.experiments.parser import argument_parser, build_experiment, experiment_parser, parse, setting_names
 from mamlrl.experiments.plain import plain_experiment
+from mamlrl.files import AnyPath
 
 
 class CommandLine:
@@ -25,7 +27,7 @@ class CommandLine:
 
     def __init__(self, prog: str, description: str) -> None:
         self._about: dict[str, Any] = {"prog": prog, "description": description}
-        self._own = ArgumentParser(exit_on_error=False, allow_abbrev=False, add_help=False, **self._about)
+        self._own = argument_parser(add_help=False, **self._about)
         self._additions: list[Callable[[ArgumentParser], Any]] = []
         self._settings: list[str] = []
 
@@ -59,6 +61,8 @@ class CommandLine:
     def experiment(self, saved: Experiment | None = None) -> Experiment:
         """Returns the experiment of the command line that was parsed.
 
+        Configs are laid over one another in their order, and all other options over them, wherever they stand.
+
         Args:
             saved: What gives the settings that the command line does not; the defaults of its kind otherwise.
 
@@ -68,7 +72,9 @@ class CommandLine:
         parser = experiment_parser(_kind(self._settings, saved.kind if saved else None))
         if saved is not None:
             parser.set_defaults(plain_experiment(saved))
-        return build_experiment(parser, parse(parser, self._settings, self._own_keys()))
+        configs = [setting for setting in self._settings if setting.partition("=")[0] == "--config"]
+        others = [setting for setting in self._settings if setting not in configs]
+        return build_experiment(parser, parse(parser, [*configs, *others], self._own_keys()))
 
     def _split(self, arguments: Sequence[str]) -> tuple[list[str], list[str]]:
         """Own arguments, positional ones first, and the experiment's: all other options, as `--name=value`."""
@@ -104,20 +110,20 @@ class CommandLine:
         raise SystemExit(0)
 
 
-def load_config(source: str, overrides: Sequence[str] = ()) -> Experiment:
+def load_config(source: AnyPath, overrides: Sequence[str] = ()) -> Experiment:
     """Reads a config and applies overrides.
 
     Args:
         source: Name of a shipped config, or path of a YAML file.
         overrides: Command-line options such as `["--trust_region.max_kl", "0.02"]`, or `["--config=promp"]` to lay
-            another config over it.
+            another config over it; other options are laid over all configs.
 
     Raises:
         UserError: If the config does not exist or a value in it cannot be used.
     """
-    arguments = ["--config", source, *overrides]
-    parser = experiment_parser(_kind(arguments, None))
-    return build_experiment(parser, parse(parser, arguments))
+    command_line = CommandLine("load_config", "Read a config.")
+    command_line.parse([f"--config={os.fspath(source)}", *overrides])
+    return command_line.experiment()
 
 
 def _kind(arguments: Sequence[str], saved: str | None) -> str:

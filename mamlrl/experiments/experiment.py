@@ -8,10 +8,11 @@ from typing import Self
 from mamlrl.adaptation.build import AdaptationConfig
 from mamlrl.errors import UserError
 from mamlrl.settings.numbers import NonNegativeFinite, NonNegativeInt, PositiveInt, Seed
+from mamlrl.settings.section import Section
 
 
 @dataclass(frozen=True)
-class EvaluationConfig:
+class EvaluationConfig(Section):
     """Adaptation to held-out tasks.
 
     Attributes:
@@ -30,7 +31,7 @@ class EvaluationConfig:
 
 
 @dataclass(frozen=True)
-class Experiment:
+class Experiment(Section):
     """An experiment: everything that a run depends on.
 
     Each kind of learner has a subclass with the sections that the kind has, and no others.
@@ -41,6 +42,7 @@ class Experiment:
         meta_batch_size: Tasks in a meta-iteration.
         iterations: Meta-iterations.
         save_every: Meta-iterations between checkpoints, and between rows of metrics.
+        checkpoint_every: Meta-iterations between checkpoints that are kept, `iteration_N.pt`; null keeps none.
         seed: Seed of everything random in training.
         device: Where networks run, such as `cpu` or `cuda`.
     """
@@ -50,6 +52,7 @@ class Experiment:
     meta_batch_size: PositiveInt = 20
     iterations: PositiveInt = 500
     save_every: PositiveInt = 1
+    checkpoint_every: PositiveInt | None = None
     seed: Seed = 0
     device: str = "cpu"
 

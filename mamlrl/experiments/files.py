@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import os
 from functools import cache
 from importlib import resources
 from importlib.resources.abc import Traversable
-from pathlib import Path
 
 import yaml
+
+from mamlrl.settings.plain_yaml import check, read_text
 
 METHODS = "methods"
 
@@ -39,7 +41,7 @@ def config_path(source: str) -> str:
     """
     if source in _shipped():
         return str(_shipped()[source][1])
-    if not Path(source).is_file():
+    if not os.path.isfile(source):
         raise ValueError(
             f"no config named {source}, nor a file; the shipped configs are: {', '.join(config_names())}; "
             f"to lay over one of them: {', '.join(method_names())}"
@@ -50,8 +52,7 @@ def config_path(source: str) -> str:
 def stated_kind(source: str) -> str | None:
     """Returns the kind of experiment that a config states, None if it states none or cannot be read."""
     try:
-        with open(config_path(source)) as file:
-            document = yaml.compose(file, Loader=yaml.SafeLoader)
+        document = yaml.compose(read_text(config_path(source)), Loader=yaml.SafeLoader)
     except (OSError, ValueError, RecursionError, yaml.YAMLError):  # the parser will complain
         return None
     entries = document.value if isinstance(document, yaml.MappingNode) else []
@@ -63,18 +64,18 @@ def check_keys(path: str) -> None:
     """Checks what a YAML parser passes over in silence: of a key that is given twice it takes the last value.
 
     Raises:
-        ValueError: If the file is empty or not YAML, gives a key twice, or contains itself through an alias.
+        ValueError: If the file cannot be read, is empty or not YAML, gives a key twice, or holds what
+            `plain_yaml.check` refuses.
     """
     try:
-        with open(path) as file:
-            document = yaml.compose(file, Loader=yaml.SafeLoader)
-        if document is None:
-            raise ValueError("the file is empty")
-        _refuse_repeated_keys(document, "", {})
-    except yaml.YAMLError as error:
+        text = read_text(path)
+        check(text)
+        document = yaml.compose(text, Loader=yaml.SafeLoader)
+    except (OSError, yaml.YAMLError) as error:
         raise ValueError(str(error)) from error
-    except RecursionError as error:
-        raise ValueError("an alias stands for a part that contains it") from error
+    if document is None:
+        raise ValueError("the file is empty")
+    _refuse_repeated_keys(document, "", {})
 
 
 def _refuse_repeated_keys(node: yaml.Node, prefix: str, lines: dict[str, int]) -> None:

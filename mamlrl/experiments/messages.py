@@ -10,9 +10,10 @@ _PLAIN_WORDS = [  # the parser's, and ours
     (r"Does not validate .*? Errors: - (.*) - Expected a <class 'NoneType'>.* Given value: ?(.*)", r"\1, \2"),
     (r"Not of type \w+:(?: \S+)? does not conform to restriction ([^,]+), (.*)", r"must be \1 or null, got \2"),
     (r"Not of type \w+: (\S+) does not conform to restriction (.+)", r"must be \2, got \1"),
-    (r"Not of type \w+: (must be one of .*|\S+ cannot be imported .*)", r"\1"),
+    (r"Not of type \w+: (must be of a size .*), got (\S+), \S+$", r"\1 or null, got \2"),
+    (r"Not of type \w+: (must be .*|\S+ cannot be imported .*)", r"\1"),
     (r"\bv(<=|>=|<|>)", r"\1 "),
-    (r"Not of type \w+: (?:invalid literal for int\(\) with base 10: (['\"])(.*)\1|(\S+) not an integer)",
+    (r"Not of type \w+: (?:invalid literal for int\(\) with base 10: (['\"])(.*?)\1|(\S+) not an integer)(, .*)?$",
      r"must be a whole number, got \2\3"),
     (r"Not of type \w+: could not convert string to float: (['\"])(.*?)\1(, .*)?$", r"must be a number, got \2"),
     (r"Not of type \w+: (\S+) not a number", r"must be a number, got \1"),
@@ -25,8 +26,10 @@ _PLAIN_WORDS = [  # the parser's, and ours
     (r"Expected a <class 'tuple'>\. Got value:", "must be a list, such as [1, 2], got"),
     (r"Unable to load config (['\"])(.*?)\1 - .*", r"must have keys of its own, got \2"),
     (r"Expected a <class 'dict'>\. Got value:", "must have keys of its own, got"),
+    (r"Exceeds the limit \(\d+ digits\) for integer string conversion.*", "must be a number of fewer digits"),
     (r"Key must be a string, got: (.*)\.$", r"a key must be text, got \1"),
     (r", got None$", ", got null"),
+    (r"(\S{80})\S{80,}", r"\1..."),  # a value as long as an article
 ]  # fmt: skip
 
 
@@ -59,12 +62,13 @@ def _hint(key: str, keys: Sequence[str], kind: str, others: Mapping[str, Sequenc
             kinds = " or ".join(having)
             return f"; {part} is a setting of experiments of kind {kinds}, and this one is of kind {kind}"
         part = part.rpartition(".")[0]
-    return suggestion(key, keys)
+    underlined = key.replace("-", "_")
+    return f"; did you mean {underlined}?" if underlined in keys else suggestion(key, keys)
 
 
 def _unknown_key(line: str) -> str | None:
     """Returns the dotted key that a message says there is not, if it says so."""
-    option = re.search(r"unrecognized arguments: --([\w.]+)", line)
+    option = re.search(r"unrecognized arguments: --([\w.-]+)", line)
     if option:
         return option[1]
     unknown = re.search(r"(?:[Gg]roup '(?P<group>[^']+)' does not accept o|O)ption '(?P<key>[^']+)'", line)

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections import UserString
 from collections.abc import Iterator, Sequence
 from dataclasses import fields, is_dataclass
 from typing import Any, get_args, get_type_hints
 
-from jsonargparse import ActionConfigFile, ArgumentError, ArgumentParser, Namespace
+import yaml
+from jsonargparse import ActionConfigFile, ArgumentError, ArgumentParser, Namespace, get_loader, set_loader
 
 from mamlrl.errors import UserError
 from mamlrl.experiments.build import KINDS
@@ -14,6 +16,27 @@ from mamlrl.experiments.experiment import Experiment
 from mamlrl.experiments.files import check_keys, config_path
 from mamlrl.experiments.messages import explain
 from mamlrl.settings.choices import Registry
+from mamlrl.settings.plain_yaml import check, check_values, load, read_text
+
+
+def _load_value(text: str | UserString) -> Any:
+    """What the parser takes a value for; a name of other bytes than UTF-8 is text."""
+    try:
+        return get_loader("yaml")(str(text))
+    except UnicodeEncodeError as error:
+        raise yaml.YAMLError(str(error)) from error
+
+
+set_loader("mamlrl", _load_value, (yaml.YAMLError,))
+
+
+def argument_parser(**kwargs: Any) -> ArgumentParser:
+    """Returns a parser without options that raises errors rather than exits.
+
+    Args:
+        **kwargs: See `jsonargparse.ArgumentParser`.
+    """
+    return ArgumentParser(exit_on_error=False, allow_abbrev=False, parser_mode="mamlrl", **kwargs)
 
 
 class ConfigByNameOrPath(ActionConfigFile):
@@ -24,9 +47,13 @@ class ConfigByNameOrPath(ActionConfigFile):
         try:
             path, alone = config_path(values), Namespace()
             check_keys(path)
-            super().__call__(parser, alone, path, option_string)  # type: ignore[no-untyped-call]
+            # No str, which the parser would take for a path; a comment, for it not to take a lone key for a name
+            text = UserString(f"{read_text(path)}\n#")
+            if not isinstance(load(str(text)), dict):
+                raise ValueError("the file must hold keys, each with a value")
+            super().__call__(parser, alone, text, option_string)  # type: ignore[no-untyped-call]
             parser.validate(alone, skip_required=True)
-            super().__call__(parser, cfg, path, option_string)  # type: ignore[no-untyped-call]
+            super().__call__(parser, cfg, text, option_string)  # type: ignore[no-untyped-call]
         except (ArgumentError, KeyError, TypeError, ValueError) as error:
             raise ValueError(f"config {values}: {error}") from error
 
@@ -41,7 +68,7 @@ def experiment_parser(kind: str, **kwargs: Any) -> ArgumentParser:
     Raises:
         UserError: If there is no such kind.
     """
-    parser = ArgumentParser(exit_on_error=False, allow_abbrev=False, **kwargs)
+    parser = argument_parser(**kwargs)
     parser.add_argument(
         "--config",
         action=ConfigByNameOrPath,
@@ -81,10 +108,23 @@ def parse(parser: ArgumentParser, arguments: Sequence[str], keys: Sequence[str] 
     Raises:
         UserError: If they cannot be used, in one line that names the key.
     """
+    _check_values(arguments)
     try:
         return parser.parse_args(list(arguments))
     except (ArgumentError, ValueError) as error:
         raise UserError(_explain(error, parser, keys)) from error
+
+
+def _check_values(arguments: Sequence[str]) -> None:
+    """Raises a UserError for a value that YAML would take for ever to read."""
+    option = ""
+    for argument in arguments:
+        name, equals, value = argument.partition("=")
+        option = name if name.startswith("--") else option
+        try:
+            check(value if equals and name.startswith("--") else argument)
+        except ValueError as error:
+            raise UserError(f"{option}: {error}") from error
 
 
 def build_experiment(parser: ArgumentParser, namespace: Namespace) -> Experiment:
@@ -107,6 +147,7 @@ def parse_object(kind: str, values: dict[str, Any]) -> Experiment:
     """
     parser = experiment_parser(kind)
     try:
+        check_values(values)
         return build_experiment(parser, parser.parse_object(values))
     except (ArgumentError, ValueError, TypeError, AttributeError) as error:
         raise UserError(_explain(error, parser)) from error

@@ -8,6 +8,7 @@ from typing import Any
 
 from mamlrl.errors import UserError
 from mamlrl.experiments.experiment import Experiment
+from mamlrl.experiments.imports import refuse_imports
 from mamlrl.experiments.old_formats import with_kind
 from mamlrl.experiments.parser import parse_object
 
@@ -22,9 +23,10 @@ def restore_experiment(values: Any) -> Experiment:
     """Rebuilds an experiment from what `plain_experiment` returned, now or in an earlier version.
 
     Raises:
-        UserError: If it is no such thing, or a value cannot be used.
+        UserError: If it is no such thing, a value cannot be used, or it names a module that is not imported.
     """
     if not isinstance(values, dict):
         raise UserError(f"an experiment must have keys of its own, got {values!r}")
+    refuse_imports(values)
     values = with_kind(values)
     return parse_object(values["kind"], values)

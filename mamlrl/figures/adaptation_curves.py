@@ -9,7 +9,7 @@ import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from mamlrl.figures.style import mean_band, metric_label
+from mamlrl.figures.style import mean_band, metric_label, plain_text
 
 
 def adaptation_curves(groups: Mapping[str, Sequence[Mapping[str, Any]]]) -> Figure:
@@ -33,11 +33,21 @@ def adaptation_curves(groups: Mapping[str, Sequence[Mapping[str, Any]]]) -> Figu
             widths = np.array([row["interval_95"] or 0.0 for row in records[0]["steps"]])
             low, high = means[0] - widths, means[0] + widths
         mean = means.mean(axis=0)
-        panel.errorbar(range(len(mean)), mean, [mean - low, high - mean], marker="o", capsize=3, label=label)
+        bars = [mean - low, high - mean]
+        panel.errorbar(range(len(mean)), mean, bars, marker="o", capsize=3, label=plain_text(label))
     metric = next(iter(groups.values()))[0].get("metric", "return")
     panel.set_xlabel("adaptation steps")
-    panel.set_ylabel(f"{metric_label(metric)} on held-out tasks")
+    panel.set_ylabel(f"{plain_text(metric_label(metric))} on held-out tasks")
     panel.xaxis.set_major_locator(MaxNLocator(integer=True))
     panel.grid(alpha=0.3)
-    panel.legend()
+    panel.legend(title=_intervals(groups))
     return figure
+
+
+def _intervals(groups: Mapping[str, Sequence[Mapping[str, Any]]]) -> str:
+    """Says what the error bars are over, which depends on how many checkpoints a line has."""
+    counts = [len(records) for records in groups.values()]
+    over_checkpoints = f"95% intervals over {'/'.join(map(str, sorted({n for n in counts if n > 1})))} checkpoints"
+    if max(counts) == 1:
+        return "95% intervals over tasks"
+    return f"{over_checkpoints}; of 1, over tasks" if min(counts) == 1 else over_checkpoints

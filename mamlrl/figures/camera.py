@@ -10,6 +10,7 @@ from mamlrl.envs.task_env import Frame
 from mamlrl.figures.page import Page
 from mamlrl.figures.style import steps_label
 from mamlrl.figures.video_file import AddFrame
+from mamlrl.sampling.checked_env import CheckedEnv
 
 
 class Camera:
@@ -36,6 +37,7 @@ class Camera:
     ) -> None:
         self.returns = np.zeros(env.num_envs)
         self._env = env
+        self._checked = CheckedEnv(env)
         self._page = page
         self._mean_returns = mean_returns
         self._stride = stride
@@ -57,7 +59,7 @@ class Camera:
 
     def _draw(self) -> None:
         """Draws the episodes that the step belonged to; the state of a simulation that diverged means nothing."""
-        pictures = self._env.render() or ()
+        pictures = self._checked.render()
         for index in np.flatnonzero(self._running & ~self._env.diverged):
             self._pictures[index] = pictures[index]
 

@@ -1,10 +1,9 @@
 """Videos of adaptation: a policy before it adapts to held-out tasks and after each gradient step, side by side."""
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from math import ceil
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -13,15 +12,18 @@ from jsonargparse.typing import restricted_number_type
 from numpy.typing import NDArray
 
 from mamlrl.envs import TaskEnv
-from mamlrl.errors import UserError
+from mamlrl.errors import DivergenceError, TaskEnvError, UserError
 from mamlrl.evaluation.policy import PolicyEvaluation
 from mamlrl.experiments.policy import PolicyExperiment
 from mamlrl.figures.camera import Camera
 from mamlrl.figures.page import Page
 from mamlrl.figures.video_file import AddFrame, video_file
-from mamlrl.inner_loops.assembly import assemble_policy
+from mamlrl.files import AnyPath
+from mamlrl.inner_loops.assembly import assemble_acting
 from mamlrl.sampling.build import make_task_env
+from mamlrl.sampling.checked_env import CheckedEnv
 from mamlrl.settings.numbers import NonNegativeInt, Seed
+from mamlrl.settings.section import Section
 
 if TYPE_CHECKING:
     PictureSize = int
@@ -36,7 +38,7 @@ FINAL_SECONDS = 1.0  # that the last frame is held for
 
 
 @dataclass(frozen=True)
-class VideoConfig:
+class VideoConfig(Section):
     """What a video shows.
 
     Attributes:
@@ -78,15 +80,17 @@ def filmed_env(config: PolicyExperiment, video: VideoConfig) -> Iterator[TaskEnv
         _check_can_draw(env, config.env.id)
         yield env
     finally:
-        env.close()
+        CheckedEnv(env).close()
 
 
 def _check_can_draw(env: TaskEnv, name: str) -> None:
-    env.reset(seed=0)
+    checked = CheckedEnv(env)
+    checked.reset(seed=0)
     try:
-        env.render()
-    except RuntimeError as error:
-        raise UserError(f"env.id: {name} cannot be drawn: {str(error) or repr(error)}") from error
+        checked.render()
+    except TaskEnvError as error:
+        cause = error.__cause__ or error
+        raise UserError(f"env.id: {name} cannot be drawn: {str(cause) or repr(cause)}") from error
 
 
 def frame_rate(env: TaskEnv, video: VideoConfig) -> float:
@@ -100,7 +104,7 @@ def _stride(env: TaskEnv, video: VideoConfig) -> int:
 
 
 def film_adaptation(
-    config: PolicyExperiment, evaluate: Callable[[], PolicyEvaluation], video: VideoConfig, path: Path
+    config: PolicyExperiment, evaluate: Callable[[], PolicyEvaluation], video: VideoConfig, path: AnyPath
 ) -> None:
     """Films a policy before it adapts to held-out tasks and after each gradient step.
 
@@ -133,20 +137,21 @@ def film(
         Returns of the episodes, shape (task, step + 1).
 
     Raises:
-        NonFiniteError: If an observation or a reward is not finite.
+        RunError: If the environment or the policy makes numbers that are not finite, or the environment fails.
     """
     chosen = list(video.tasks)
     phi = torch.stack(evaluation.adapted.adaptation.trajectory, dim=1)[chosen].flatten(0, 1)
     page = Page(
         video.size,
         title=config.env.id,
-        rows=[f"task {task}: {env.describe_task(evaluation.tasks[task])}" for task in chosen],
+        rows=[f"task {task}: {CheckedEnv(env).describe_task(evaluation.tasks[task])}" for task in chosen],
         columns=len(evaluation.returns),
     )
     camera = Camera(env, page, evaluation.returns[:, chosen].T, _stride(env, video), add_frame)
     sampling = replace(config.sampling, unit="episodes", episodes_per_task=1)
-    assembly = assemble_policy(config, env.num_envs, video.episode_seed, sampling, envs=[env], watch=camera.watch)
-    env.set_tasks(evaluation.tasks[chosen])
-    assembly.sampler.sample(phi, assembly.randomness)
+    assembly = assemble_acting(config, [env], video.episode_seed, sampling, camera.watch)
+    assembly.sampler.groups[0].checked.set_tasks(evaluation.tasks[chosen])
+    with suppress(DivergenceError):  # it is on the film
+        assembly.sampler.sample(phi, assembly.randomness)
     camera.hold(round(FINAL_SECONDS * frame_rate(env, video)))
     return camera.returns.reshape(len(chosen), -1)

@@ -8,12 +8,12 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
 from mamlrl.errors import UserError
-from mamlrl.files import written
+from mamlrl.files import AnyPath, written
 
 DOTS_PER_INCH = 150
 
 
-def write_figure(figure: Figure, path: Path) -> None:
+def write_figure(figure: Figure, path: AnyPath) -> None:
     """Writes a figure to an image file.
 
     Args:
@@ -23,6 +23,7 @@ def write_figure(figure: Figure, path: Path) -> None:
     Raises:
         UserError: If the suffix is unknown, the figure too large for the format, or the file cannot be written.
     """
+    path = Path(path)
     suffix = path.suffix.removeprefix(".").lower()
     formats = FigureCanvasAgg(figure).get_supported_filetypes()
     if suffix not in formats:

@@ -13,10 +13,10 @@ GAP = 4  # pixels around pictures
 
 
 class Page:
-    """Lays out pictures of one size with text: one line for the page, one per row, two per picture.
+    """Lays out pictures in squares, with text: one line for the page, one per row, two per picture.
 
     Args:
-        size: Height and width of a picture, in pixels.
+        size: Side of the square of a picture, in pixels.
         title: Title of the page.
         rows: Title of each row.
         columns: Pictures in a row.
@@ -40,7 +40,8 @@ class Page:
         """Returns the page as an image.
 
         Args:
-            pictures: Row by row, each of shape (size, size, 3).
+            pictures: Row by row, each of shape (height, width, 3); those of other sizes than the square are scaled
+                to fit into it, whole and undistorted, in the middle.
             captions: Two lines for each picture.
 
         Returns:
@@ -53,7 +54,8 @@ class Page:
             for line in lines:
                 self._write(page, (left, top), line)
                 top += self._line
-            page.paste(Image.fromarray(picture), (left, top))
+            image = _fitted(picture, self._size)
+            page.paste(image, (left + (self._size - image.width) // 2, top + (self._size - image.height) // 2))
         return np.asarray(page)
 
     def _top(self, row: int) -> int:
@@ -61,3 +63,11 @@ class Page:
 
     def _write(self, page: Image.Image, corner: tuple[int, int], text: str) -> None:
         ImageDraw.Draw(page).text(corner, text, fill="black", font=self._font)
+
+
+def _fitted(picture: Frame, size: int) -> Image.Image:
+    """Returns a picture whose longer side has `size` pixels."""
+    image = Image.fromarray(picture)
+    scale = size / max(image.size)
+    width, height = (max(1, round(scale * side)) for side in image.size)
+    return image if (width, height) == image.size else image.resize((width, height), Image.Resampling.LANCZOS)

@@ -18,6 +18,12 @@ def metric_label(metric: str) -> str:
     return METRIC_LABELS.get(metric, metric)
 
 
+def plain_text(text: str) -> str:
+    """Returns a name, such as a file's, as Matplotlib can draw it: no formula, nothing unprintable."""
+    shown = "".join(character if character.isprintable() else "?" for character in text)
+    return f" {shown}".replace("$", r"\$") if shown.startswith("_") else shown.replace("$", r"\$")
+
+
 def steps_label(steps: int) -> str:
     """Says how many gradient steps a policy was adapted by."""
     return "before adaptation" if steps == 0 else f"after {steps} step{'s' if steps > 1 else ''}"
@@ -48,10 +54,10 @@ def mean_band(values: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray
     """Returns the ends of the 95% Student-t interval of the mean over runs.
 
     Args:
-        values: Shape (run, point).
+        values: Shape (run, point); NaN where a run has no value.
 
     Returns:
         Low and high ends, each of shape (point,).
     """
-    means, half_widths = np.transpose([mean_interval(column) for column in values.T])
+    means, half_widths = np.transpose([mean_interval(column[np.isfinite(column)]) for column in values.T])
     return means - half_widths, means + half_widths

@@ -18,7 +18,7 @@ except ImportError:  # an extra
 
 from mamlrl.envs.task_env import Frame
 from mamlrl.errors import UserError
-from mamlrl.files import written
+from mamlrl.files import AnyPath, written
 
 AddFrame = Callable[[Frame], None]
 
@@ -27,7 +27,7 @@ QUALITY = "20"  # of H.264: constant rate factor, lower is better
 
 
 @contextmanager
-def video_file(path: Path, frame_rate: float) -> Iterator[AddFrame]:
+def video_file(path: AnyPath, frame_rate: float) -> Iterator[AddFrame]:
     """Opens a video that appears at `path` when the block ends without an error.
 
     Args:
@@ -40,6 +40,7 @@ def video_file(path: Path, frame_rate: float) -> Iterator[AddFrame]:
     Raises:
         UserError: If the suffix is another one, a library is missing, or the file cannot be written.
     """
+    path = Path(path)
     write = _WRITERS.get(path.suffix.lower())
     if write is None:
         raise UserError(f"cannot write {path}: its suffix must be one of {', '.join(_WRITERS)}")

@@ -13,11 +13,13 @@ from mamlrl.devices import make_device
 from mamlrl.envs import TaskEnv
 from mamlrl.experiments.policy import PolicyExperiment
 from mamlrl.experiments.supervised import SupervisedExperiment
+from mamlrl.inner_loops.memory import check_number_of_episodes, check_policy_memory, check_supervised_memory
 from mamlrl.inner_loops.policy import PolicyInnerLoop, make_inner_loss
 from mamlrl.inner_loops.supervised import SupervisedInnerLoop
 from mamlrl.networks.build import make_policy
 from mamlrl.networks.network import Network
 from mamlrl.randomness import Randomness
+from mamlrl.sampling.budgets import Budget, shared_budget
 from mamlrl.sampling.build import make_task_envs
 from mamlrl.sampling.sampler import Sampler
 from mamlrl.sampling.settings import SamplingConfig
@@ -29,22 +31,58 @@ EstimatorMaker = Callable[[Network], Estimator]
 
 
 @dataclass(frozen=True)
-class PolicyAssembly:
-    """A policy that acts in a batch of tasks and adapts to them.
+class ActingAssembly:
+    """A policy that acts in a batch of tasks.
 
     Attributes:
         device: Where the policy runs.
         policy: The policy.
         sampler: Rolls it out.
-        inner_loop: Adapts it.
         randomness: Randomness of environments and actions.
     """
 
     device: torch.device
     policy: Network
     sampler: Sampler
-    inner_loop: PolicyInnerLoop
     randomness: Randomness
+
+
+@dataclass(frozen=True)
+class PolicyAssembly(ActingAssembly):
+    """A policy that acts in a batch of tasks and adapts to them.
+
+    Attributes:
+        inner_loop: Adapts it.
+    """
+
+    inner_loop: PolicyInnerLoop
+
+
+def assemble_acting(
+    experiment: PolicyExperiment,
+    envs: Sequence[TaskEnv],
+    seed: int,
+    sampling: SamplingConfig,
+    watch: Watch | None = None,
+    budget: Budget = shared_budget,
+) -> ActingAssembly:
+    """Assembles an experiment's device, policy, sampler and randomness, to act in environments.
+
+    Args:
+        experiment: The experiment.
+        envs: One environment for each group of tasks.
+        seed: Seed of the randomness.
+        sampling: How episodes are collected.
+        watch: See `TaskGroup`.
+        budget: Which episodes to keep where `sampling.unit` is `transitions`.
+
+    Raises:
+        UserError: If the device is not available, or the policy does not fit the environments.
+    """
+    device = make_device(experiment.device)
+    policy = make_policy(envs[0].single_observation_space, envs[0].single_action_space, experiment.policy)
+    sampler = Sampler(envs, policy, sampling, device, watch, budget)
+    return ActingAssembly(device, policy, sampler, Randomness.from_seed(seed, device))
 
 
 def assemble_policy(
@@ -53,10 +91,9 @@ def assemble_policy(
     seed: int,
     sampling: SamplingConfig | None = None,
     estimator: EstimatorMaker | None = None,
-    envs: Sequence[TaskEnv] | None = None,
-    watch: Watch | None = None,
+    budget: Budget = shared_budget,
 ) -> PolicyAssembly:
-    """Assembles an experiment's device, environments, policy, sampler, inner loop and randomness.
+    """Assembles all of an experiment's inner loop, its environments included.
 
     Args:
         experiment: The experiment.
@@ -64,21 +101,23 @@ def assemble_policy(
         seed: Seed of the randomness.
         sampling: How episodes are collected; as in training by default.
         estimator: Makes the inner loop's estimator; that of training by default.
-        envs: Environments to act in; made for `num_tasks` tasks by default.
-        watch: See `TaskGroup`.
+        budget: See `assemble_acting`.
 
     Raises:
         UserError: If the environment or the device is not available, or settings do not fit.
     """
     sampling = sampling or experiment.sampling
-    device = make_device(experiment.device)
-    envs = envs or make_task_envs(experiment.env, num_tasks, sampling)
-    policy = make_policy(envs[0].single_observation_space, envs[0].single_action_space, experiment.policy)
+    make_device(experiment.device)  # before environments are made
+    check_number_of_episodes(num_tasks, sampling.episodes_per_task)
+    envs = make_task_envs(experiment.env, num_tasks, sampling)
+    acting = assemble_acting(experiment, envs, seed, sampling, budget=budget)
+    policy = acting.policy
+    steps = max(experiment.adaptation.steps, experiment.evaluation.steps)
+    check_policy_memory(policy, envs[0], num_tasks, sampling.episodes_per_task, steps)
     adapting = estimator(policy) if estimator else make_estimator(experiment.adaptation, policy)
     loss = make_inner_loss(experiment.adaptation, policy, adapting)
-    sampler = Sampler(envs, policy, sampling, device, watch)
-    inner_loop = PolicyInnerLoop(sampler, policy, adapting, loss, experiment.advantages)
-    return PolicyAssembly(device, policy, sampler, inner_loop, Randomness.from_seed(seed, device))
+    inner_loop = PolicyInnerLoop(acting.sampler, policy, adapting, loss, experiment.advantages)
+    return PolicyAssembly(acting.device, policy, acting.sampler, acting.randomness, inner_loop)
 
 
 @dataclass(frozen=True)
@@ -105,7 +144,7 @@ def assemble_supervised(
 
     Args:
         experiment: The experiment.
-        split: `train` or `test`: which classes to draw from, where a data set keeps some for testing.
+        split: `train`, `val` or `test`: which classes to draw from, where a data set has classes.
         seed: Seed of the randomness.
         estimator: Makes the inner loop's estimator; that of training by default.
 
@@ -115,6 +154,7 @@ def assemble_supervised(
     device = make_device(experiment.device)
     tasks = make_supervised_tasks(experiment.data, split)
     network = tasks.make_network(experiment.network)
+    check_supervised_memory(network, experiment)
     adapting = estimator(network) if estimator else make_estimator(experiment.adaptation, network)
     inner_loop = SupervisedInnerLoop(network, adapting)
     return SupervisedAssembly(device, tasks, inner_loop, Randomness.from_seed(seed, device))

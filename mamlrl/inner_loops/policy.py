@@ -10,7 +10,8 @@ from torch import Tensor
 
 from mamlrl.adaptation.build import PolicyAdaptationConfig
 from mamlrl.adaptation.estimator import Adaptation, Estimator
-from mamlrl.errors import UserError
+from mamlrl.errors import LearningError, UserError
+from mamlrl.finite import check_tasks_finite
 from mamlrl.losses.build import INNER_LOSSES
 from mamlrl.losses.output_loss import OutputLoss
 from mamlrl.losses.task_losses import TaskLosses
@@ -97,26 +98,40 @@ class PolicyInnerLoop:
 
         Returns:
             The adaptation and all rollouts.
+
+        Raises:
+            RunError: If parameters are not finite, or see `Sampler.sample`.
         """
+        self.estimator.check_finite(theta)
         timer = timer or PhaseTimer(theta.device)
         self._sampler.set_tasks(tasks)
         diverged_before = self._sampler.diverged
         rollouts: list[Rollouts] = []
         processed: list[ProcessedRollouts] = []
 
-        def sample(phi: Tensor) -> None:
+        def sample(step: int, phi: Tensor) -> None:
+            check_tasks_finite(f"a parameter after inner step {step}", phi)
             with timer.phase("sampling"):
-                rollouts.append(self._sampler.sample(phi, randomness))
+                rollouts.append(self._sample(step, phi, randomness))
             with timer.phase("advantages"):
                 processed.append(process(rollouts[-1], self._advantages))
 
         def source(step: int, phi: Tensor) -> TaskLosses:
-            del step
-            sample(phi)
+            sample(step, phi)
             return TaskLosses(self._network, self._loss, processed[-1].batch)
 
         with timer.phase("adaptation"):
             adaptation = self.estimator.adapt(theta, self._sampler.num_tasks, source)
-        sample(adaptation.phi)
+        adaptation.check_finite()
+        sample(len(adaptation.updates), adaptation.phi)
         diverged = self._sampler.diverged - diverged_before
         return AdaptedTasks(adaptation, tuple(rollouts), tuple(processed), diverged)
+
+    def _sample(self, step: int, phi: Tensor, randomness: Randomness) -> Rollouts:
+        """Samples episodes of policies after some inner steps, which messages about them name."""
+        try:
+            return self._sampler.sample(phi, randomness)
+        except LearningError as error:
+            if step == 0:
+                raise
+            raise LearningError(f"after inner step {step}, {error}") from error

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from mamlrl.errors import UserError
+from mamlrl.experiments.build import check_kind
 from mamlrl.experiments.experiment import Experiment, GradientExperiment
 from mamlrl.learners.gradient_meta_learner import GradientMetaLearner
 from mamlrl.learners.learner import Learner
@@ -25,6 +26,7 @@ def make_learner(config: Experiment) -> Learner:
     Raises:
         UserError: If something that the experiment needs is not available, or settings do not fit.
     """
+    check_kind(config)
     return LEARNERS.choose("kind:", config.kind)(config)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
+from contextlib import AbstractContextManager
 from typing import Any
 
 import torch
@@ -10,6 +11,8 @@ from torch import Tensor
 
 from mamlrl.adaptation.estimator import Adaptation, Estimator
 from mamlrl.experiments.experiment import GradientExperiment
+from mamlrl.finite import check_finite
+from mamlrl.inner_loops.suspects import blamed
 from mamlrl.learners.learner import Learner
 from mamlrl.losses.task_losses import TaskLosses
 from mamlrl.metric_names import Metrics
@@ -57,12 +60,24 @@ class GradientMetaLearner(Learner):
             The losses to adapt with, and those to judge the adapted networks by.
         """
 
+    def check_finite(self, params: Tensor) -> None:
+        """Raises a LearningError if new meta-parameters, or what later outer steps depend on, are not finite."""
+        self.estimator.check_finite(params, outer=True)
+        for what, values in self.optimizer.tensors.items():
+            check_finite(what, values, outer=True)
+
+    def blamed(self) -> AbstractContextManager[None]:
+        """Errors in the block name the running meta-iteration and the setting that is most likely to blame."""
+        return blamed(self.config, f"iteration {self.iteration + 1}: ")
+
     def check_fits(self, params: Tensor) -> None:
         """See `Learner.check_fits`."""
         self.estimator.check_fits(params)
 
     def state_dict(self) -> dict[str, Any]:
         """See `Learner.state_dict`."""
+        with blamed(self.config, f"iteration {self.iteration}: "):
+            self.check_finite(self.params)
         return {**super().state_dict(), "optimizer": self.optimizer.state_dict()}
 
     def _restore(self, state: dict[str, Any]) -> None:

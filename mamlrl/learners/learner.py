@@ -12,6 +12,7 @@ from torch import Tensor
 
 from mamlrl.errors import UserError
 from mamlrl.experiments.experiment import Experiment
+from mamlrl.finite import check_finite
 from mamlrl.metric_names import Metrics
 from mamlrl.randomness import Randomness
 
@@ -68,12 +69,26 @@ class Learner(ABC):
         self.step()
         return self.report().metrics
 
+    def take_parameters(self, state: dict[str, Any]) -> None:
+        """Takes the parameters of another run's state, and nothing else of it.
+
+        Raises:
+            UserError: If they cannot be taken.
+        """
+        self.check_fits(state["params"])
+        self.params = state["params"].to(self.device)
+
     @abstractmethod
     def check_fits(self, params: Tensor) -> None:
         """Raises a UserError if parameters are not those of this learner's experiment."""
 
     def state_dict(self) -> dict[str, Any]:
-        """Returns everything that the rest of a run depends on, of types that load without running code."""
+        """Returns everything that the rest of a run depends on, of types that load without running code.
+
+        Raises:
+            LearningError: If it is not finite, so that there is nothing to go on from.
+        """
+        check_finite(f"iteration {self.iteration}: a parameter", self.params)
         return {
             "params": self.params.cpu(),
             **self.randomness.state_dict(),
@@ -91,7 +106,8 @@ class Learner(ABC):
         try:
             self._restore(state)
         except (KeyError, TypeError, ValueError, RuntimeError, AttributeError) as error:
-            raise UserError(f"its state is damaged: {error!r}") from error
+            reason = f"it lacks {error}" if isinstance(error, KeyError) else " ".join(str(error).split())
+            raise UserError(f"its state is damaged: {reason}") from error
 
     def _restore(self, state: dict[str, Any]) -> None:
         """Restores a state; raises what Python raises if it is damaged."""

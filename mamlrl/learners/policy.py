@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from mamlrl.errors import NonFiniteError
+import torch
+from torch import Tensor
+
+from mamlrl.errors import LearningError
 from mamlrl.experiments.policy import PolicyExperiment
 from mamlrl.inner_loops.assembly import assemble_policy
 from mamlrl.inner_loops.policy import AdaptedTasks
@@ -15,8 +18,11 @@ from mamlrl.losses.task_losses import TaskLosses
 from mamlrl.metric_names import ENV_STEPS, ITERATION, Metrics, after_step, seconds
 from mamlrl.outer.build import OUTER_OPTIMIZERS
 from mamlrl.outer.objective import MetaObjective
+from mamlrl.sampling.blame import are_sound
 from mamlrl.sampling.spaces import plain_interface
 from mamlrl.timing import PhaseTimer
+
+CHECKED_SAMPLES = 16  # of each task, whose actions are checked after an outer step
 
 
 class MetaLearner(GradientMetaLearner):
@@ -52,13 +58,18 @@ class MetaLearner(GradientMetaLearner):
         """Runs one meta-iteration.
 
         Raises:
-            NonFiniteError: If the environment returns a number that is not finite.
+            RunError: If learning diverges, the environment makes numbers that are not finite, raises an error or
+                breaks its contract, or every simulation of a task diverges; the meta-parameters stay.
         """
         self._before = self.state_dict()
         timer = PhaseTimer(self.device)
         adapted = self.collect(timer)
-        objective = self.objective(adapted)
-        self.params, outer_metrics = self.optimizer.step(self.params, objective, timer)
+        with self.blamed():
+            objective = self.objective(adapted)
+            params, outer_metrics = self.optimizer.step(self.params, objective, timer)
+            self.check_finite(params)
+            self._check_acts(params, adapted.processed[-1].batch.observations)
+        self.params = params
         self.iteration += 1
         self.env_steps += sum(rollouts.transitions for rollouts in adapted.rollouts)
         self._metrics = {
@@ -77,11 +88,9 @@ class MetaLearner(GradientMetaLearner):
 
     def collect(self, timer: PhaseTimer | None = None) -> AdaptedTasks:
         """Samples tasks, adapts to them, and rolls the adapted policies out."""
-        tasks = self.sampler.sample_tasks(self.randomness.rng)
-        try:
+        with self.blamed():
+            tasks = self.sampler.sample_tasks(self.randomness.rng)
             return self._inner_loop.run(self.params, tasks, self.randomness, timer)
-        except NonFiniteError as error:
-            raise NonFiniteError(f"iteration {self.iteration + 1}: {error}") from error
 
     def sample_losses(self) -> tuple[TaskLosses, TaskLosses]:
         """See `GradientMetaLearner.sample_losses`; the second are on episodes of the adapted policies."""
@@ -103,13 +112,29 @@ class MetaLearner(GradientMetaLearner):
         for step, rollouts in enumerate(adapted.rollouts):
             metrics[after_step("return", step)] = float(rollouts.task_returns().mean())
         for step, processed in enumerate(adapted.processed):
-            metrics[after_step("explained_variance", step)] = float(processed.explained_variance.mean())
+            metrics[after_step("explained_variance", step)] = mean_of_defined(processed.explained_variance)
         metrics |= inner_gradient_norms(adapted.adaptation)
         metrics["diverged_simulations"] = adapted.diverged
         batch = adapted.processed[-1].batch
         entropy = self.policy.distribution.entropy(batch.outputs)
         metrics["entropy"] = float((batch.weights * entropy).sum(dim=1).mean())
         return metrics
+
+    def _check_acts(self, params: Tensor, observations: Tensor) -> None:
+        """Raises a LearningError if new meta-parameters choose absurd actions: no checkpoint must hold them.
+
+        Args:
+            params: Meta-parameters, shape (P + R,).
+            observations: Shape (task, sample, D); some are enough to tell.
+        """
+        some = observations[:, :: -(-observations.shape[1] // CHECKED_SAMPLES)]
+        outputs = self.policy(self.estimator.split(params)[0].expand(len(some), -1), some)
+        noise = self.policy.distribution.noise(some.shape[:2], _generator(self.device), params.dtype)
+        actions = self.policy.distribution.sample(outputs, noise)
+        if not are_sound(actions, self.sampler.groups[0].action_limit):
+            raise LearningError(
+                "an action of the policy after the outer step is not finite, or absurdly large", True
+            )
 
     def state_dict(self) -> dict[str, Any]:
         """See `Learner.state_dict`."""
@@ -118,3 +143,13 @@ class MetaLearner(GradientMetaLearner):
     def _restore(self, state: dict[str, Any]) -> None:
         super()._restore(state)
         self.env_steps = int(state["env_steps"])
+
+
+def _generator(device: torch.device) -> torch.Generator:
+    """Randomness that is not the run's, so that a check changes nothing."""
+    return torch.Generator(device).manual_seed(0)
+
+
+def mean_of_defined(values: Tensor) -> float:
+    """Returns the mean of the numbers that are not NaN, or NaN if there is none."""
+    return float(values[~values.isnan()].mean())

@@ -5,21 +5,27 @@ from __future__ import annotations
 import os
 import shutil
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from mamlrl.errors import NonFiniteError, UserError
+from mamlrl.errors import LearningError, UserError
 from mamlrl.experiments.supervised import SupervisedExperiment
+from mamlrl.finite import check_finite, is_finite
 from mamlrl.inner_loops.assembly import assemble_supervised
+from mamlrl.inner_loops.suspects import blamed
 from mamlrl.learners.gradient_meta_learner import GradientMetaLearner, inner_gradient_norms
 from mamlrl.learners.learner import Report
 from mamlrl.losses.task_losses import TaskLosses
 from mamlrl.metric_names import ITERATION, META_GRADIENT_NORM, Metrics, after_step, seconds
 from mamlrl.outer.build import GRADIENT_OPTIMIZERS
 from mamlrl.outer.optimizer import GradientOptimizer
+from mamlrl.supervised.build import make_supervised_tasks
+from mamlrl.supervised.splits import check_apart
 from mamlrl.supervised.tasks import Examples
+from mamlrl.supervised.trained_classes import EARLIER, all_named_in, as_state, check_not_trained_on, resumed
 from mamlrl.timing import PhaseTimer
 
 VALIDATION_SEED = 2000003
@@ -51,17 +57,26 @@ class SupervisedLearner(GradientMetaLearner):
         super().__init__(config, assembly.device, assembly.randomness, self.network, self.inner_loop.estimator)
         make_optimizer = GRADIENT_OPTIMIZERS.choose("outer_optimizer:", config.outer_optimizer)
         self.optimizer = make_optimizer(config, self.network.distribution, self.params)
-        self._validation = self._sample(np.random.default_rng(VALIDATION_SEED), config.data.validation_tasks)
+        self._trained_classes: tuple[str, ...] | None = self.tasks.class_names
+        self._earlier_classes: list[str] = []
+        self._validation = self._sample_validation()
         self._descend = _compiled(self) if config.compile else self.descend
         self.seconds: dict[str, float] = {}
 
     def sample(self) -> Examples:
         """Draws the tasks of a meta-batch, and examples of each."""
-        return self._sample(self.randomness.rng, self.config.meta_batch_size)
-
-    def _sample(self, rng: np.random.Generator, num_tasks: int) -> Examples:
         data = self.config.data
-        return self.tasks.sample(rng, num_tasks, data.shots, data.queries).to(self.device)
+        tasks = self.config.meta_batch_size
+        return self.tasks.sample(self.randomness.rng, tasks, data.shots, data.queries).to(self.device)
+
+    def _sample_validation(self) -> Examples:
+        """Draws the validation tasks, whose classes are not trained on."""
+        data = self.config.data
+        tasks = make_supervised_tasks(data, "val")
+        check_apart(self.tasks.class_names, tasks.class_names, "validation")
+        self._validation_classes = tasks.class_names
+        rng = np.random.default_rng(VALIDATION_SEED)
+        return tasks.sample(rng, data.validation_tasks, data.shots, data.queries).to(self.device)
 
     def sample_losses(self) -> tuple[TaskLosses, TaskLosses]:
         """See `GradientMetaLearner.sample_losses`."""
@@ -75,37 +90,78 @@ class SupervisedLearner(GradientMetaLearner):
         return self.optimizer.descend(theta, gradient)
 
     def step(self) -> None:
-        """Runs one meta-iteration."""
+        """Runs one meta-iteration.
+
+        Raises:
+            LearningError: If learning diverges; the meta-parameters stay.
+        """
         timer = PhaseTimer(self.device)
         with timer.phase("sampling"):
             examples = self.sample()
-        with timer.phase("step"):
-            self.params = self._descend(self.params, examples)
+        try:  # not a context around it all, which would take a fiftieth of the time
+            with timer.phase("step"):
+                params = self._descend(self.params, examples)
+            if not is_finite(params):
+                self._find_divergence(params, examples)
+        except LearningError:
+            with self.blamed():
+                raise
+        self.params = params
         self.iteration += 1
         self.seconds = timer.seconds
+
+    def _find_divergence(self, params: Tensor, examples: Examples) -> None:
+        """Takes an outer step again, which may have been compiled, to name the first number that is not finite."""
+        adaptation = self.inner_loop.adapt(self.params, examples.support)
+        adaptation.check_finite()
+        check_finite("the meta-gradient", self.inner_loop.objective(adaptation, examples.query).gradient())
+        self.check_finite(params)
 
     def report(self) -> Report:
         """Adapts to the validation tasks, the same in every report; the score is minus the mean loss after it.
 
         Raises:
-            NonFiniteError: If the loss is not finite.
+            LearningError: If the loss or its gradient is not finite.
         """
+        with blamed(self.config, f"iteration {self.iteration}: "):
+            metrics = self._validate()
+        score = -metrics[after_step("loss", self.config.adaptation.steps)]
+        return Report(metrics, score, self.state_dict())
+
+    def _validate(self) -> Metrics:
         adaptation = self.inner_loop.adapt(self.params, self._validation.support)
         objective = self.inner_loop.objective(adaptation, self._validation.query)
         values = self.inner_loop.measure(self.tasks, adaptation, self._validation.query)
         metrics: Metrics = {ITERATION: self.iteration}
         for name, steps in values.items():
             metrics |= {after_step(name, step): float(tasks.mean()) for step, tasks in enumerate(steps)}
-        score = -metrics[after_step("loss", self.config.adaptation.steps)]
-        if not np.isfinite(score):
-            raise NonFiniteError(
-                f"iteration {self.iteration}: the loss after adaptation is not finite; "
-                "a smaller adaptation.step_size or adam.learning_rate may help"
-            )
+            if name == "loss":
+                check_finite("the loss after adaptation to the validation tasks", torch.from_numpy(steps[-1]))
+        gradient = objective.gradient()
+        check_finite("the meta-gradient on the validation tasks", gradient)
         metrics |= inner_gradient_norms(adaptation)
-        metrics[META_GRADIENT_NORM] = float(objective.gradient().norm())
-        metrics |= {**objective.metrics(), **seconds(self.seconds)}
-        return Report(metrics, score, self.state_dict())
+        metrics[META_GRADIENT_NORM] = float(gradient.norm())
+        return {**metrics, **objective.metrics(), **seconds(self.seconds)}
+
+    def state_dict(self) -> dict[str, Any]:
+        """See `Learner.state_dict`."""
+        return {**super().state_dict(), **as_state(self._trained_classes, self._earlier_classes)}
+
+    def take_parameters(self, state: dict[str, Any]) -> None:
+        """See `Learner.take_parameters`; classes that they were trained on count as trained on."""
+        if self.tasks.class_names:
+            check_not_trained_on(state, self._validation_classes, "validation")
+            earlier = all_named_in(state, ())
+            self._earlier_classes = earlier or []
+            if earlier is None:  # there are others than it could name
+                self._trained_classes = None
+        super().take_parameters(state)
+
+    def _restore(self, state: dict[str, Any]) -> None:
+        super()._restore(state)
+        if self._trained_classes is not None:  # a second time, the warning would be the same
+            self._trained_classes = resumed(state, self.tasks.class_names)
+        self._earlier_classes = list(state.get(EARLIER, []))
 
 
 def _compiled(learner: SupervisedLearner) -> Callable[[Tensor, Examples], Tensor]:

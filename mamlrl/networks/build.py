@@ -19,6 +19,7 @@ from mamlrl.networks.mlp_layout import Activation
 from mamlrl.networks.network import Network
 from mamlrl.settings.choices import Registry
 from mamlrl.settings.numbers import NonNegativeInt, PositiveFinite, PositiveInt
+from mamlrl.settings.section import Section
 
 # (number of observation features, distribution of the actions, settings) -> policy
 ARCHITECTURES: Registry[Callable[[int, Distribution, PolicyConfig], Network]] = Registry("architecture")
@@ -30,7 +31,7 @@ else:
 
 
 @dataclass(frozen=True)
-class NetworkConfig:
+class NetworkConfig(Section):
     """The network.
 
     Attributes:

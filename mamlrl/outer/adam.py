@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,10 +12,11 @@ from torch.optim.adam import adam
 
 from mamlrl.outer.optimizer import GradientOptimizer
 from mamlrl.settings.numbers import PositiveFinite
+from mamlrl.settings.section import Section
 
 
 @dataclass(frozen=True)
-class AdamConfig:
+class AdamConfig(Section):
     """The outer optimizer `adam`, and the one within `promp`.
 
     Attributes:
@@ -60,10 +62,25 @@ class Adam(GradientOptimizer):
         )
         return theta
 
+    @property
+    def tensors(self) -> Mapping[str, Tensor]:
+        """The moments."""
+        return {
+            "the first moment of adam": self._state["exp_avg"],
+            "the second moment of adam": self._state["exp_avg_sq"],
+        }
+
     def state_dict(self) -> dict[str, Any]:
         """Returns a copy of Adam's moments."""
         return {name: value.to("cpu", copy=True) for name, value in self._state.items()}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Restores Adam's moments."""
+        """Restores Adam's moments.
+
+        Raises:
+            ValueError: If they are not those of as many parameters.
+        """
+        for name, value in self._state.items():
+            if (state[name].shape, state[name].dtype) != (value.shape, value.dtype):
+                raise ValueError(f"optimizer.{name} is not of shape {tuple(value.shape)} and {value.dtype}")
         self._state = {name: state[name].to(value.device) for name, value in self._state.items()}

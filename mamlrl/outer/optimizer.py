@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Mapping
 from typing import Any
 
 from torch import Tensor
 
+from mamlrl.finite import check_finite
 from mamlrl.metric_names import META_GRADIENT_NORM, Metrics
 from mamlrl.outer.objective import MetaObjective
 from mamlrl.timing import PhaseTimer
@@ -26,7 +28,15 @@ class OuterOptimizer(ABC):
 
         Returns:
             New meta-parameters, and metrics.
+
+        Raises:
+            LearningError: If a gradient or a loss is not finite.
         """
+
+    @property
+    def tensors(self) -> Mapping[str, Tensor]:
+        """What later steps depend on and must be finite, by what one of its numbers is: by default, nothing."""
+        return {}
 
     def state_dict(self) -> dict[str, Any]:
         """Returns what later steps depend on, of types that load without running code."""
@@ -47,4 +57,5 @@ class GradientOptimizer(OuterOptimizer):
         """See `OuterOptimizer.step`."""
         with timer.phase("gradient"):
             gradient = objective.gradient()
+        check_finite("the meta-gradient", gradient)
         return self.descend(theta, gradient), {META_GRADIENT_NORM: float(gradient.norm())}

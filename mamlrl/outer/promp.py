@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+import torch
 from torch import Tensor
 
+from mamlrl.finite import check_finite
 from mamlrl.losses.policy_losses import ClippedSurrogate, KlDivergence
 from mamlrl.metric_names import KL, META_GRADIENT_NORM, Metrics
 from mamlrl.networks.distribution import Distribution
@@ -14,11 +17,12 @@ from mamlrl.outer.adam import Adam, AdamConfig
 from mamlrl.outer.objective import MetaObjective
 from mamlrl.outer.optimizer import OuterOptimizer
 from mamlrl.settings.numbers import NonNegativeFinite, PositiveFraction, PositiveInt
+from mamlrl.settings.section import Section
 from mamlrl.timing import PhaseTimer
 
 
 @dataclass(frozen=True)
-class PrompConfig:
+class PrompConfig(Section):
     """The outer optimizer `promp`: proximal meta-policy search (Rothfuss et al. 2018).
 
     Attributes:
@@ -55,15 +59,17 @@ class Promp(OuterOptimizer):
         """See `OuterOptimizer.step`."""
         start, norms = theta, []
         with timer.phase("gradient"):
-            for _ in range(self._config.epochs):
+            for epoch in range(1, self._config.epochs + 1):
                 here = objective.moved(theta, self._loss)
                 inner_kl, inner_gradient = here.inner_gradient(self._kl)
                 gradient = here.gradient() + self._config.inner_kl_weight * inner_gradient
+                check_finite(f"the meta-gradient of epoch {epoch}", gradient, outer=epoch > 1)
                 theta = self._adam.descend(theta, gradient)
                 norms.append(float(gradient.norm()))
         with timer.phase("evaluation"):
             before, _ = objective.evaluate(start)
             after, kl = objective.evaluate(theta)
+        check_finite("the surrogate after the outer step, or its KL divergence,", torch.tensor([after, kl]), True)
         return theta, {
             META_GRADIENT_NORM: norms[0],
             KL: kl,
@@ -71,6 +77,11 @@ class Promp(OuterOptimizer):
             "surrogate_improvement": before - after,
             **here.metrics(),
         }
+
+    @property
+    def tensors(self) -> Mapping[str, Tensor]:
+        """Adam's moments."""
+        return self._adam.tensors
 
     def state_dict(self) -> dict[str, Any]:
         """Returns Adam's moments."""

@@ -4,21 +4,25 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from math import isfinite
 from typing import NamedTuple
 
 import torch
 from torch import Tensor
 
 from mamlrl.conjugate_gradient import conjugate_gradient, warn_of_surplus_iterations
+from mamlrl.errors import LearningError
+from mamlrl.finite import check_finite
 from mamlrl.metric_names import KL, META_GRADIENT_NORM, Metrics
 from mamlrl.outer.objective import MetaObjective
 from mamlrl.outer.optimizer import OuterOptimizer
 from mamlrl.settings.numbers import NonNegativeFinite, PositiveFinite, PositiveFraction, PositiveInt
+from mamlrl.settings.section import Section
 from mamlrl.timing import PhaseTimer
 
 
 @dataclass(frozen=True)
-class TrustRegionConfig:
+class TrustRegionConfig(Section):
     """The outer optimizer `trust_region`: TRPO (Schulman et al. 2015).
 
     Attributes:
@@ -57,8 +61,10 @@ class TrustRegion(OuterOptimizer):
         config = self._config
         with timer.phase("gradient"):
             gradient = objective.gradient()
+        check_finite("the meta-gradient", gradient)
         with timer.phase("cg"):
             direction = search_direction(gradient, objective.curvature(config.curvature_fraction), config)
+        check_finite("the direction of the outer step", direction.vector, outer=True)
         with timer.phase("line_search"):
             step = line_search(theta, direction.vector, objective.evaluate, config)
         return step.params, {
@@ -148,11 +154,16 @@ def line_search(
 
     Returns:
         The step taken, or the old parameters.
+
+    Raises:
+        LearningError: If the objective is not finite at the old parameters.
     """
     start, _ = evaluate(params)
+    if not isfinite(start):
+        raise LearningError("the surrogate after adaptation is not finite")
     for tried in range(config.line_search_steps):
         candidate = params + config.line_search_decay**tried * direction
         objective, kl = evaluate(candidate)
-        if objective < start and kl <= config.max_kl:
+        if isfinite(objective) and isfinite(kl) and objective < start and kl <= config.max_kl:
             return LineSearchResult(candidate, True, start - objective, kl, tried + 1)
     return LineSearchResult(params, False, 0.0, 0.0, config.line_search_steps)

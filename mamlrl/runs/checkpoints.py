@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import warnings
 from pathlib import Path
 from pickle import UnpicklingError
@@ -14,13 +15,14 @@ from mamlrl._version import __version__
 from mamlrl.errors import UserError
 from mamlrl.experiments.experiment import Experiment
 from mamlrl.experiments.plain import plain_experiment, restore_experiment
-from mamlrl.files import os_errors_as, replaced
+from mamlrl.files import AnyPath, os_errors_as, replaced
+from mamlrl.runs.checkpoint_content import StrangeContentError, check_entries, check_plain, check_state
 
 FORMAT = "mamlrl checkpoint"
 FORMAT_VERSION = 1
 
 
-def save_checkpoint(path: Path, config: Experiment, state: dict[str, Any]) -> None:
+def save_checkpoint(path: AnyPath, config: Experiment, state: dict[str, Any]) -> None:
     """Writes a checkpoint such that `path` holds either the old one or the whole new one.
 
     Args:
@@ -31,6 +33,7 @@ def save_checkpoint(path: Path, config: Experiment, state: dict[str, Any]) -> No
     Raises:
         UserError: If the file cannot be written; the old one stays.
     """
+    path = Path(path)
     content = {
         "format": FORMAT,
         "format_version": FORMAT_VERSION,
@@ -38,7 +41,8 @@ def save_checkpoint(path: Path, config: Experiment, state: dict[str, Any]) -> No
         "config": plain_experiment(config),
         "state": state,
     }
-    with os_errors_as(f"cannot write checkpoint {path}", "; the last one written is kept"), replaced(path) as file:
+    kept = "; the last one written is kept" if path.exists() else ""
+    with os_errors_as(f"cannot write checkpoint {path}", kept), replaced(path) as file:
         _write(content, file)
 
 
@@ -49,7 +53,7 @@ def _write(content: dict[str, Any], file: BinaryIO) -> None:
         raise OSError(error.__context__ or error) from error
 
 
-def load_checkpoint(path: Path, device: str = "cpu") -> tuple[Experiment, dict[str, Any]]:
+def load_checkpoint(path: AnyPath, device: str = "cpu") -> tuple[Experiment, dict[str, Any]]:
     """Reads a checkpoint.
 
     Args:
@@ -60,26 +64,33 @@ def load_checkpoint(path: Path, device: str = "cpu") -> tuple[Experiment, dict[s
         The experiment and the state saved with it.
 
     Raises:
-        UserError: If the file is missing, not a checkpoint, damaged, or of another version.
+        UserError: If the file is missing, not a checkpoint, damaged, or of another version; or if its experiment
+            names a module that is not imported.
     """
-    if not path.is_file():
+    path = Path(path)
+    if not os.path.isfile(path):  # False, too, for a name that no file can have
         raise UserError(f"no checkpoint at {path}")
     content = _read(path, device)
     if not isinstance(content, dict) or content.get("format") != FORMAT:
         raise UserError(f"{path} is not a mamlrl checkpoint")
     if content.get("format_version") != FORMAT_VERSION:
         raise UserError(
-            f"{path} has checkpoint format {content.get('format_version')}, written by mamlrl "
-            f"{content.get('mamlrl_version')}; mamlrl {__version__} reads format {FORMAT_VERSION}: "
+            f"{path} has checkpoint format {_shown(content.get('format_version'))}, written by mamlrl "
+            f"{_shown(content.get('mamlrl_version'))}; mamlrl {__version__} reads format {FORMAT_VERSION}: "
             "use that version, or train again"
         )
     config, state = content.get("config"), content.get("state")
     if not isinstance(config, dict) or not isinstance(state, dict) or not torch.is_tensor(state.get("params")):
         raise UserError(f"{path} is a damaged checkpoint: its config or its state with params is missing")
     try:
-        return restore_experiment(config), state
+        experiment = restore_experiment(config)
     except UserError as error:
         raise UserError(f"{path} holds an experiment that cannot be used: {error}") from error
+    try:
+        check_state(state, experiment.iterations)
+    except StrangeContentError as error:
+        raise UserError(f"{path} is a damaged checkpoint: {error}; use another copy, or train again") from error
+    return experiment, state
 
 
 def _read(path: Path, device: str) -> Any:
@@ -91,8 +102,12 @@ def _read(path: Path, device: str) -> Any:
     """
     try:
         with ZipFile(path) as archive, warnings.catch_warnings(action="ignore"):
+            check_entries(archive, path)
             damaged = archive.testzip() is not None
             content = None if damaged else torch.load(path, map_location=device, weights_only=True)
+        check_plain(content)
+    except StrangeContentError as error:
+        raise UserError(f"{path} is not a mamlrl checkpoint: {error}") from error
     except Exception as error:  # what the readers of damaged bytes raise is not specified
         reason = "it is cut short or altered" if path.stat().st_size else "it is empty"
         if isinstance(error, UnpicklingError):
@@ -101,3 +116,8 @@ def _read(path: Path, device: str) -> Any:
     if damaged:
         raise UserError(f"{path} is damaged: its checksum is wrong; use another copy, or train again")
     return content
+
+
+def _shown(value: object) -> str:
+    """Part of a message: one line, and not a long one."""
+    return " ".join(str(value).split())[:40]

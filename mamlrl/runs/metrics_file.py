@@ -4,17 +4,15 @@ from __future__ import annotations
 
 import csv
 import os
-import shutil
+from collections.abc import Sequence
 from pathlib import Path
-from time import time
-
-from tensorboard.compat.proto.event_pb2 import Event
-from tensorboard.compat.proto.summary_pb2 import Summary
-from tensorboard.summary.writer.record_writer import RecordWriter
 
 from mamlrl.errors import UserError
-from mamlrl.files import os_errors_as, write_text
+from mamlrl.files import os_errors_as, written
 from mamlrl.metric_names import ITERATION, Metrics
+from mamlrl.runs.event_file import EventFile
+
+METRICS, EVENTS = "metrics.csv", "tensorboard"
 
 
 class MetricsWriter:
@@ -26,17 +24,29 @@ class MetricsWriter:
     Args:
         folder: The run's folder.
         iteration: Meta-iterations done; later rows are dropped.
+        save_every: Meta-iterations between rows.
+
+    Raises:
+        UserError: If the CSV lacks rows up to that iteration, in which case nothing is changed; or if something
+            cannot be written.
     """
 
-    def __init__(self, folder: Path, iteration: int) -> None:
-        self._path = folder / "metrics.csv"
-        _drop_rows_after(self._path, iteration)
-        shutil.rmtree(folder / "tensorboard", ignore_errors=True)
-        self._events = _EventFile(folder / "tensorboard")
-        rows = read_metrics(self._path)
+    def __init__(self, folder: Path, iteration: int, save_every: int = 1) -> None:
+        self._path = folder / METRICS
+        lines = _lines_until(self._path, iteration, save_every)
+        rows = _parse(self._path, lines)
+        kept = "".join(lines).encode()
+        if kept != _bytes_of(self._path):
+            with written(self._path) as file:
+                file.write(kept)
         self._columns = list(rows[0]) if rows else None
-        for row in rows:
-            self._events.write(row)
+        self._events = EventFile(folder / EVENTS)
+        try:
+            for row in rows:
+                self._events.write(row)
+        except UserError:
+            self._events.close()
+            raise
 
     def write(self, metrics: Metrics) -> None:
         """Appends the metrics of one iteration.
@@ -47,8 +57,8 @@ class MetricsWriter:
         Raises:
             UserError: If the file cannot be written.
         """
-        failure = f"cannot write metrics {self._path}"
-        with os_errors_as(failure, "; the last checkpoint is kept"), open(self._path, "a", newline="") as file:
+        failure, kept = f"cannot write metrics {self._path}", "; the last checkpoint is kept"
+        with os_errors_as(failure, kept), open(self._path, "a", newline="", encoding="utf-8") as file:
             columns = self._columns or list(metrics)
             writer = csv.DictWriter(file, columns, restval="nan", extrasaction="ignore")
             if file.tell() == 0:
@@ -63,61 +73,86 @@ class MetricsWriter:
         self._events.close()
 
 
-class _EventFile:
-    """A TensorBoard event file, written at once rather than by a thread that dies alone on a full disk."""
-
-    def __init__(self, folder: Path) -> None:
-        folder.mkdir()
-        self._file = open(folder / f"events.out.tfevents.{int(time())}.mamlrl", "wb")  # noqa: SIM115
-        self._records = RecordWriter(self._file)
-        try:
-            self._records.write(Event(wall_time=time(), file_version="brain.Event:2").SerializeToString())
-        except OSError:
-            self._file.close()
-            raise
-
-    def write(self, metrics: Metrics) -> None:
-        summary = Summary(value=[Summary.Value(tag=name, simple_value=value) for name, value in metrics.items()])
-        event = Event(wall_time=time(), step=int(metrics[ITERATION]), summary=summary)
-        self._records.write(event.SerializeToString())
-        self._records.flush()
-
-    def close(self) -> None:
-        self._file.close()
-
-
 def read_metrics(path: Path) -> list[Metrics]:
     """Reads the rows of a metrics CSV; a last row cut short by a crash is left out.
 
     Raises:
         UserError: If there is no such file or it is not a metrics CSV.
     """
-    if not path.exists():
+    if not os.path.exists(path):
         raise UserError(f"no metrics at {path}")
-    lines = _whole_lines(path)
+    return _parse(path, _whole_lines(path))
+
+
+def _parse(path: Path, lines: Sequence[str]) -> list[Metrics]:
     try:
         return [{name: float(value) for name, value in row.items()} for row in csv.DictReader(lines)]
-    except (ValueError, TypeError) as error:
+    except (ValueError, TypeError, csv.Error) as error:
         raise UserError(f"{path} is not a metrics CSV: it holds other things than numbers") from error
 
 
-def _whole_lines(path: Path) -> list[str]:
-    """Lines of a metrics CSV, without a last one that a crash cut short."""
+def _lines_until(path: Path, iteration: int, save_every: int) -> list[str]:
+    """Returns the header and the rows up to an iteration to the letter.
+
+    Raises:
+        UserError: If the file is not a metrics CSV, or a row is missing, cut, or not in its place. There may be
+            rows of iterations that `save_every` does not ask for.
+    """
+    if iteration == 0:
+        return []
+    lines = _whole_lines(path) if path.exists() else []
+    kept, due, last = lines[:1], save_every, 0
+    for line in lines[1:]:
+        number = _iteration_of(path, line)
+        if number > iteration:
+            continue
+        if number <= last:
+            raise _incomplete(path, f"has the row of iteration {number} after that of {last}")
+        if number > due:
+            break
+        if _cells(line) != _cells(lines[0]):
+            raise _incomplete(path, f"has a row of iteration {number} that is cut")
+        kept.append(line)
+        last = number
+        if number == due:
+            due += save_every
+    if due <= iteration:
+        raise _incomplete(path, f"lacks the row of iteration {due}")
+    return kept
+
+
+def _cells(line: str) -> int:
+    return len(next(csv.reader([line])))
+
+
+def _incomplete(path: Path, fault: str) -> UserError:
+    return UserError(
+        f"{path} {fault}, which the last checkpoint follows; restore the file, "
+        "or begin a new run from the checkpoint with --init_from"
+    )
+
+
+def _iteration_of(path: Path, line: str) -> int:
     try:
-        with open(path, newline="") as file:
-            lines = [line for line in file if line.endswith("\n")]
+        return int(line.split(",", 1)[0])
+    except ValueError as error:
+        raise UserError(f"{path} is not a metrics CSV: its first column is not the iteration") from error
+
+
+def _whole_lines(path: Path) -> list[str]:
+    """Lines of a metrics CSV, without a last one that a crash cut short; each may end in any way."""
+    try:
+        with open(path, newline="", encoding="utf-8-sig") as file:
+            lines = [line for line in file if line.endswith(("\n", "\r"))]
     except (OSError, UnicodeDecodeError) as error:
         raise UserError(f"{path} is not a metrics CSV: {error}") from error
+    lines = [f"{line[:-1]}\r\n" if line.endswith("\r") else line for line in lines]
     if lines and not lines[0].startswith(f"{ITERATION},"):
         raise UserError(f"{path} is not a metrics CSV: its first column is not the iteration")
     return lines
 
 
-def _drop_rows_after(path: Path, iteration: int) -> None:
-    """Keeps the header and the rows up to an iteration to the letter; the first column is the iteration."""
-    lines = _whole_lines(path) if path.exists() and iteration else []
-    try:
-        kept = lines[:1] + [line for line in lines[1:] if int(line.split(",", 1)[0]) <= iteration]
-    except ValueError as error:
-        raise UserError(f"{path} is not a metrics CSV: its first column is not the iteration") from error
-    write_text(path, "".join(kept))
+def _bytes_of(path: Path) -> bytes | None:
+    """What a file holds; None if there is none."""
+    with os_errors_as(f"cannot read {path}"):
+        return path.read_bytes() if os.path.lexists(path) else None

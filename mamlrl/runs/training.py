@@ -4,37 +4,42 @@ from __future__ import annotations
 
 import signal
 import sys
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import fields
 from pathlib import Path
 from types import FrameType
+from typing import Any, cast
 
-import yaml
-from filelock import FileLock, Timeout
 from tqdm import tqdm
 
-from mamlrl.errors import UserError
+from mamlrl.console import Stream, is_terminal
+from mamlrl.errors import RunError, UserError
 from mamlrl.experiments.experiment import Experiment
-from mamlrl.experiments.plain import plain_experiment
-from mamlrl.files import os_errors_as, write_text
+from mamlrl.files import AnyPath
 from mamlrl.learners.build import make_learner
 from mamlrl.learners.learner import Learner
 from mamlrl.metric_names import KL, Metrics, headline, steps_of
-from mamlrl.runs.checkpoints import load_checkpoint, save_checkpoint
+from mamlrl.runs.checkpoints import save_checkpoint
 from mamlrl.runs.metrics_file import MetricsWriter
-from mamlrl.runs.saved import best_checkpoint, latest_checkpoint
+from mamlrl.runs.run_folder import check_holds_run, check_is_free, locked, run_folder, write_config
+from mamlrl.runs.saved import best_checkpoint, kept_checkpoint, latest_checkpoint
+from mamlrl.runs.starting_point import restore, take_parameters, tell_changes
 
-MAY_CHANGE_ON_RESUME = ("iterations", "evaluation")
 
-
-def train(config: Experiment, folder: Path, resume: bool = False) -> int:
-    """Meta-trains until `config.iterations`, or until SIGINT or SIGTERM.
+def train(
+    config: Experiment,
+    folder: AnyPath,
+    resume: bool = False,
+    init_from: AnyPath | None = None,
+) -> int:
+    """Meta-trains until `config.iterations`, or, in the main thread, until SIGINT or SIGTERM.
 
     Args:
         config: The experiment.
         folder: Where the run is kept.
         resume: Whether to continue the run that the folder holds.
+        init_from: Checkpoint, or run folder, to begin a new run from with its parameters alone.
 
     Returns:
         The number of the signal that stopped the run, or 0 if it is complete.
@@ -42,46 +47,56 @@ def train(config: Experiment, folder: Path, resume: bool = False) -> int:
     Raises:
         UserError: If the folder cannot be used or the experiment cannot be run; nothing is lost.
     """
-    if _holds_run(folder) != resume:
-        raise UserError(
-            f"there is no run to resume in {folder}"
-            if resume
-            else f"{folder} holds a run already; continue it with --resume, or choose another --output"
-        )
+    folder = run_folder(folder)
+    check = check_holds_run if resume else check_is_free
+    check(folder)
+    if resume and init_from is not None:
+        raise UserError("init_from begins a new run; choose another --output, or leave --resume out")
     learner = make_learner(config)
     if resume:
-        saved_config, state = load_checkpoint(latest_checkpoint(folder))
-        _check_same_experiment(saved_config, config)
-        try:
-            learner.load_state_dict(state)
-        except UserError as error:
-            raise UserError(f"{latest_checkpoint(folder)}: {error}") from error
-    with _locked(folder):
-        metrics = MetricsWriter(folder, learner.iteration)
-        try:
-            _write_config(folder, config)
-            save_checkpoint(latest_checkpoint(folder), config, learner.state_dict())
-            return _train_until_stopped(learner, folder, metrics)
-        finally:
-            metrics.close()
+        restore(learner, folder)
+    elif init_from is not None:
+        take_parameters(learner, Path(init_from))
+    with locked(folder):
+        check(folder)  # another process may have trained here while the learner was built
+        if resume:
+            restore(learner, folder)
+            tell_changes(learner, folder)
+        return _train(learner, folder, resume)
 
 
-def _holds_run(folder: Path) -> bool:
-    with os_errors_as(f"cannot use the folder {folder}"):
-        return latest_checkpoint(folder).exists()
+def _train(learner: Learner, folder: Path, resume: bool) -> int:
+    config, latest = learner.config, latest_checkpoint(folder)
+    if not resume:  # first of all, so that what lies beside a checkpoint is of a run of ours
+        save_checkpoint(latest, config, learner.state_dict())
+    writer = MetricsWriter(folder, learner.iteration, config.save_every)
+    try:
+        write_config(folder, config)
+        if resume:
+            save_checkpoint(latest, config, learner.state_dict())
+        return _train_until_stopped(learner, folder, writer)
+    except RunError as error:
+        raise type(error)(f"{error}; the last checkpoint is kept, {latest}") from error
+    finally:
+        writer.close()
 
 
 def _train_until_stopped(learner: Learner, folder: Path, writer: MetricsWriter) -> int:
     config = learner.config
-    interval = 0.5 if sys.stderr.isatty() else 30.0
+    interval = 0.5 if is_terminal(sys.stderr) else 30.0
+    output = cast(Any, Stream(sys.stderr))
     with (
         _stop_signals() as received,
-        tqdm(total=config.iterations, initial=learner.iteration, unit="it", mininterval=interval) as progress,
+        tqdm(
+            total=config.iterations, initial=learner.iteration, unit="it", mininterval=interval, file=output
+        ) as progress,
     ):
         while learner.iteration < config.iterations and not received:
             learner.step()
-            if learner.iteration % config.save_every == 0 or learner.iteration == config.iterations:
+            due = learner.iteration % config.save_every == 0 or learner.iteration == config.iterations
+            if due:
                 progress.set_postfix_str(_describe(_record(learner, folder, writer)), refresh=False)
+            _save(learner, folder, due)
             progress.update()
         if received:
             save_checkpoint(latest_checkpoint(folder), config, learner.state_dict())
@@ -89,14 +104,22 @@ def _train_until_stopped(learner: Learner, folder: Path, writer: MetricsWriter) 
 
 
 def _record(learner: Learner, folder: Path, writer: MetricsWriter) -> Metrics:
-    """Writes a row of metrics and checkpoints; the row first, since one without its checkpoint can be dropped."""
+    """Writes a row of metrics, which is dropped if no checkpoint follows, and the best checkpoint."""
     report = learner.report()
     writer.write(report.metrics)
     if report.score > learner.best_score:
         learner.best_score = report.score
         save_checkpoint(best_checkpoint(folder), learner.config, report.state)
-    save_checkpoint(latest_checkpoint(folder), learner.config, learner.state_dict())
     return report.metrics
+
+
+def _save(learner: Learner, folder: Path, due: bool) -> None:
+    """Writes the checkpoints of an iteration, the latest last: a resumed run makes those after it again."""
+    every = learner.config.checkpoint_every
+    if every is not None and learner.iteration % every == 0:
+        save_checkpoint(kept_checkpoint(folder, learner.iteration), learner.config, learner.state_dict())
+    if due:
+        save_checkpoint(latest_checkpoint(folder), learner.config, learner.state_dict())
 
 
 def _describe(metrics: Metrics) -> str:
@@ -106,48 +129,28 @@ def _describe(metrics: Metrics) -> str:
     return f"{metric} {' -> '.join(steps)}{divergence}"
 
 
-def _check_same_experiment(saved: Experiment, config: Experiment) -> None:
-    if saved.kind != config.kind:
-        raise UserError(f"kind: the run to resume is of kind {saved.kind}, not {config.kind}")
-    for name in sorted({item.name for item in fields(config)} - set(MAY_CHANGE_ON_RESUME)):
-        before, now = getattr(saved, name), getattr(config, name)
-        if before != now:
-            raise UserError(
-                f"{name}: the run to resume has {before}, not {now}; "
-                f"only {', '.join(MAY_CHANGE_ON_RESUME)} may change on --resume"
-            )
-
-
-def _write_config(folder: Path, config: Experiment) -> None:
-    write_text(folder / "config.yaml", yaml.safe_dump(plain_experiment(config), sort_keys=False))
-
-
-@contextmanager
-def _locked(folder: Path) -> Iterator[None]:
-    """Makes the folder and keeps other runs out of it."""
-    with os_errors_as(f"cannot write to {folder}"):
-        latest_checkpoint(folder).parent.mkdir(parents=True, exist_ok=True)
-        try:
-            with FileLock(folder / ".lock", timeout=0):
-                yield
-        except Timeout as error:
-            raise UserError(f"another process is training in {folder}") from error
-
-
 @contextmanager
 def _stop_signals() -> Iterator[list[int]]:
-    """Collects SIGINT and SIGTERM, for the loop to end after the running iteration; a second one ends at once."""
+    """Collects SIGINT and SIGTERM, for the loop to end after the running iteration; a second one ends at once.
+
+    Python handles signals in its main thread alone; elsewhere there is nothing to collect.
+    """
     received: list[int] = []
+    if threading.current_thread() is not threading.main_thread():
+        yield received
+        return
 
     def receive(number: int, frame: FrameType | None) -> None:
         del frame
         received.append(number)
+        restore_handlers()
+
+    def restore_handlers() -> None:
         for each, handler in previous.items():
-            signal.signal(each, handler)
+            signal.signal(each, signal.SIG_DFL if handler is None else handler)  # None: it is not one of Python's
 
     previous = {each: signal.signal(each, receive) for each in (signal.SIGINT, signal.SIGTERM)}
     try:
         yield received
     finally:
-        for each, handler in previous.items():
-            signal.signal(each, handler)
+        restore_handlers()

@@ -9,12 +9,13 @@ from torch import Tensor
 
 from mamlrl.losses.batches import Batch
 from mamlrl.sampling.rollouts import Rollouts
-from mamlrl.sampling.value_baseline import baseline_features, explained_variance, fit_values
+from mamlrl.sampling.value_baseline import baseline_features, explained_variance, fit_values, rounding_noise
 from mamlrl.settings.numbers import ClosedUnitInterval, PositiveFinite
+from mamlrl.settings.section import Section
 
 
 @dataclass(frozen=True)
-class AdvantageConfig:
+class AdvantageConfig(Section):
     """Value baseline and advantages.
 
     Attributes:
@@ -36,7 +37,8 @@ class ProcessedRollouts:
 
     Attributes:
         batch: Data for the losses.
-        explained_variance: Fraction of the returns' variance that the value baseline explains, shape (task,).
+        explained_variance: Fraction of the returns' variance that the value baseline explains, shape (task,); NaN
+            for tasks whose returns do not vary.
     """
 
     batch: Batch
@@ -78,12 +80,18 @@ def gae(rewards: Tensor, values: Tensor, mask: Tensor, discount: float, gae_lamb
     return discounted_sum(deltas, discount * gae_lambda) * mask
 
 
-def standardize(advantages: Tensor, mask: Tensor) -> Tensor:
-    """Shifts and scales the advantages of each task to mean 0 and standard deviation 1 over its steps."""
+def standardize(advantages: Tensor, mask: Tensor, noise: Tensor) -> Tensor:
+    """Shifts and scales the advantages of each task to mean 0 and standard deviation 1 over its steps.
+
+    Args:
+        advantages: Shape (task, episode, time).
+        mask: 1 while the episode was running, else 0, same shape.
+        noise: Standard deviation up to which they mean nothing and become 0, shape (task,).
+    """
     count = mask.sum(dim=(1, 2), keepdim=True)
     centred = (advantages - (advantages * mask).sum(dim=(1, 2), keepdim=True) / count) * mask
     std = (centred.square().sum(dim=(1, 2), keepdim=True) / count).sqrt()
-    return centred / (std + 1e-8)
+    return torch.where(std > noise[:, None, None], centred / (std + 1e-8), 0.0)
 
 
 def process(rollouts: Rollouts, config: AdvantageConfig) -> ProcessedRollouts:
@@ -93,8 +101,10 @@ def process(rollouts: Rollouts, config: AdvantageConfig) -> ProcessedRollouts:
     values = fit_values(baseline_features(rollouts.observations), returns, mask, config.ridge)
     advantages = gae(rollouts.rewards, values, mask, config.discount, config.gae_lambda)
     if config.standardize:
-        advantages = standardize(advantages, mask)
-    return ProcessedRollouts(_pack(rollouts, advantages), explained_variance(values, returns, mask))
+        advantages = standardize(advantages, mask, rounding_noise(mask, returns, values))
+    explained = explained_variance(values, returns, mask)
+    advantages = advantages * ~explained.isnan()[:, None, None]  # where no return differs, no action is better
+    return ProcessedRollouts(_pack(rollouts, advantages), explained)
 
 
 def _pack(rollouts: Rollouts, advantages: Tensor) -> Batch:

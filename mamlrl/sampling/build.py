@@ -13,12 +13,14 @@ from typing import TYPE_CHECKING, Any
 import gymnasium
 import numpy as np
 from gymnasium.envs.registration import load_env_creator
+from gymnasium.spaces import Box
 
 from mamlrl.envs import NAMESPACE, TaskEnv
 from mamlrl.envs.pictures.graphics import choose_platform
 from mamlrl.envs.wrappers.build import WRAPPERS
-from mamlrl.errors import UserError, suggestion
+from mamlrl.errors import FOREIGN_ERRORS, UserError, one_line, suggestion
 from mamlrl.sampling.settings import SamplingConfig
+from mamlrl.settings.section import Section
 
 if not TYPE_CHECKING:  # the parser reads what the type checker does not
     WrapperName = WRAPPERS.name_type("WrapperName")
@@ -27,7 +29,7 @@ else:
 
 
 @dataclass(frozen=True)
-class EnvConfig:
+class EnvConfig(Section):
     """The task family.
 
     Attributes:
@@ -67,13 +69,20 @@ def make_task_env(config: EnvConfig, num_envs: int, render_mode: str | None = No
         )
     except (TypeError, ValueError) as error:
         raise UserError(f"env.kwargs: {config.id} {_complaint(config, creator, str(error))}") from error
+    except FOREIGN_ERRORS as error:
+        raise UserError(
+            f"env.id: {config.id} cannot be made for {num_envs} episodes: {one_line(error)}"
+        ) from error
     if not isinstance(env, TaskEnv):
         raise _not_a_task_env(config.id)
     for name in config.wrappers:
+        wrapper = WRAPPERS.choose("env.wrappers:", name)
         try:
-            env = WRAPPERS.choose("env.wrappers:", name)(env)
-        except ValueError as error:
-            raise UserError(f"env.wrappers: {name} does not fit {config.id}: {error}") from error
+            env = wrapper(env)
+        except FOREIGN_ERRORS as error:
+            text = str(error) if isinstance(error, ValueError) else one_line(error)
+            raise UserError(f"env.wrappers: {name} does not fit {config.id}: {text}") from error
+    _check_attributes(config.id, env, num_envs)
     return env
 
 
@@ -121,6 +130,17 @@ def _check_class(name: str, creator: type, render_mode: str | None) -> None:
         raise UserError(f"env.id: {name} cannot be drawn: it has no render mode {render_mode}")
 
 
+def _check_attributes(name: str, env: TaskEnv, num_envs: int) -> None:
+    """Refuses an environment whose size, horizon or tasks are not what `TaskEnv` promises."""
+    horizon, task_space = getattr(env, "horizon", None), getattr(env, "task_space", None)
+    if env.num_envs != num_envs:
+        raise UserError(f"env.id: {name} has num_envs {env.num_envs}; it was asked for {num_envs}")
+    if isinstance(horizon, bool) or not isinstance(horizon, int | np.integer) or horizon < 1:
+        raise UserError(f"env.id: {name} has horizon {horizon}; it must be a whole number of at least 1")
+    if not isinstance(task_space, Box):
+        raise UserError(f"env.id: {name} has task_space {task_space}; it must be a Box")
+
+
 def _not_a_task_env(name: str) -> UserError:
     return UserError(f"env.id: {name} is not a task environment; there are: {', '.join(_known_ids())}")
 
@@ -142,6 +162,8 @@ def _find_creator(identifier: str) -> object:
     except gymnasium.error.Error as error:
         nearest = difflib.get_close_matches(identifier, _known_ids(), n=1, cutoff=0.0)
         raise UserError(f"env.id: no environment {identifier!r}; did you mean {nearest[0]}?") from error
+    except FOREIGN_ERRORS as error:
+        raise UserError(f"env.id: {identifier} cannot be imported: {one_line(error)}") from error
     if creator is None:
         raise _not_a_task_env(identifier)
     return creator

@@ -63,29 +63,12 @@ def keep(rollouts: Rollouts, kept: Tensor) -> Rollouts:
     return replace(rollouts, mask=mask, rewards=rollouts.rewards * mask)
 
 
-def within_budget(masks: list[Tensor], budget: int) -> Tensor | None:
-    """Chooses the episodes that a sampler with a transition budget would have completed.
-
-    Such a sampler keeps one episode running in every slot, starts the next when one ends, and stops once
-    the completed episodes of the task hold `budget` transitions. Here round r holds the r-th episode of
-    every slot, so an episode completes at the sum of its slot's lengths up to it.
-
-    Args:
-        masks: One mask per round, each of shape (task, slot, time).
-        budget: Transitions per task.
-
-    Returns:
-        Mask of completed episodes, shape (task, round x slot), or None if more rounds are needed to tell.
-    """
-    lengths = torch.stack([mask.sum(dim=2) for mask in masks], dim=1)
-    completion = lengths.cumsum(dim=1)
-    order = completion.flatten(1).argsort(dim=1, stable=True)
-    collected = lengths.flatten(1).gather(1, order).cumsum(dim=1)
-    enough = collected >= budget
-    if not bool(enough[:, -1].all()):
-        return None
-    last = order.gather(1, enough.int().argmax(dim=1, keepdim=True))
-    stop = completion.flatten(1).gather(1, last)
-    if bool((completion[:, -1] < stop).any()):
-        return None
-    return completion.flatten(1) <= stop
+def without(rollouts: Rollouts, dropped: Tensor) -> Rollouts:
+    """Removes whole episodes: all about them becomes 0, the mask too; `dropped` has shape (task, episode)."""
+    fields_of = {field.name: getattr(rollouts, field.name) for field in fields(Rollouts)}
+    return Rollouts(
+        **{
+            name: values.masked_fill(dropped.view(*dropped.shape, *[1] * (values.dim() - 2)), 0)
+            for name, values in fields_of.items()
+        }
+    )

@@ -15,7 +15,8 @@ from torch import Tensor
 from mamlrl.envs import TaskEnv
 from mamlrl.networks.network import Policy
 from mamlrl.randomness import Randomness
-from mamlrl.sampling.rollouts import Rollouts, join, keep, within_budget
+from mamlrl.sampling.budgets import Budget, shared_budget
+from mamlrl.sampling.rollouts import Rollouts, join, keep
 from mamlrl.sampling.settings import SamplingConfig
 from mamlrl.sampling.task_group import TaskGroup, Watch
 
@@ -34,6 +35,7 @@ class Sampler:
         device: Where the policy runs and the rollouts live.
         watch: Called after each reset and each step of each environment, in its group's thread, with the rewards
             of the step and who is still running, both of shape (num_envs,).
+        budget: Which episodes to keep where `config.unit` is `transitions`.
 
     Attributes:
         num_tasks: Number of tasks in all groups.
@@ -46,6 +48,7 @@ class Sampler:
         config: SamplingConfig,
         device: torch.device,
         watch: Watch | None = None,
+        budget: Budget = shared_budget,
     ) -> None:
         self.policy = policy
         self.groups: list[TaskGroup] = []
@@ -55,10 +58,11 @@ class Sampler:
             self.num_tasks += self.groups[-1].num_tasks
         self._sizes = [group.num_tasks for group in self.groups]
         self._config = config
+        self._budget = budget
 
     @property
     def diverged(self) -> int:
-        """Simulations that diverged so far, which ended their episodes."""
+        """Simulations that diverged so far, whose episodes are left out of the rollouts."""
         return sum(group.diverged for group in self.groups)
 
     @property
@@ -73,17 +77,17 @@ class Sampler:
 
     def sample_tasks(self, rng: np.random.Generator) -> NDArray[np.float64]:
         """Draws tasks for all groups from the distribution to train on, shape (num_tasks, ...)."""
-        return self.env.sample_tasks(rng, self.num_tasks)
+        return self.groups[0].checked.sample_tasks(rng, self.num_tasks)
 
     def sample_test_tasks(self, rng: np.random.Generator) -> NDArray[np.float64]:
         """Draws tasks for all groups from the distribution to test on, shape (num_tasks, ...)."""
-        return self.env.sample_test_tasks(rng, self.num_tasks)
+        return self.groups[0].checked.sample_test_tasks(rng, self.num_tasks)
 
     def set_tasks(self, tasks: NDArray[np.float64]) -> None:
         """Assigns tasks for all episodes to come, shape (num_tasks, ...)."""
         parts = np.split(tasks, np.cumsum(self._sizes)[:-1])
         for group, part in zip(self.groups, parts, strict=True):
-            group.env.set_tasks(part)
+            group.checked.set_tasks(part)
 
     def sample(self, params: Tensor, randomness: Randomness) -> Rollouts:
         """Collects episodes of every task.
@@ -96,14 +100,16 @@ class Sampler:
             The rollouts.
 
         Raises:
-            NonFiniteError: If an observation or reward is not finite.
+            NonFiniteError: If an observation, a reward or an action is not finite, or an action absurdly large.
+            TaskEnvError: If an environment raises an error or breaks its contract.
+            DivergenceError: If all simulations of a task diverged.
         """
         with _one_torch_thread():
             rounds = [self._collect(params, randomness)]
             if self._config.unit == "episodes":
                 return rounds[0]
-            budget = self._config.episodes_per_task * self.horizon
-            while (kept := within_budget([r.mask for r in rounds], budget)) is None:
+            transitions = self._config.episodes_per_task * self.horizon
+            while (kept := self._budget([r.mask for r in rounds], transitions)) is None:
                 rounds.append(self._collect(params, randomness))
         return keep(join(rounds, dim=1), kept)
 

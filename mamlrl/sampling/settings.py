@@ -9,16 +9,18 @@ import gymnasium
 
 from mamlrl.sampling.actions import ActionScaling
 from mamlrl.settings.numbers import PositiveFinite, PositiveInt
+from mamlrl.settings.section import Section
 
 
 @dataclass(frozen=True)
-class SamplingConfig:
+class SamplingConfig(Section):
     """How episodes are collected.
 
     Attributes:
         episodes_per_task: Episodes of each task for every gradient step.
-        unit: `episodes` collects exactly that many episodes; `transitions` collects episodes in order of
-            completion until they hold episodes_per_task x horizon transitions, as the original code does.
+        unit: `episodes` collects exactly that many episodes; `transitions` collects as the original code does: in
+            training, episodes of all tasks in step until together they hold tasks x episodes_per_task x horizon
+            transitions; in evaluation, episodes of each task until they hold its share, the last one finished.
         rescale_actions: Whether the policy's actions are read in [-action_bound, action_bound] and rescaled to the
             bounds of the action space; otherwise they are used as they are. The environment clips in both cases.
         action_bound: Action of the policy that stands for the bounds of the action space. A larger one makes the

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -11,9 +12,12 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from mamlrl.envs import TaskEnv
-from mamlrl.errors import NonFiniteError
+from mamlrl.errors import DivergenceError, LearningError, NonFiniteError, TaskEnvError
 from mamlrl.networks.network import Policy
-from mamlrl.sampling.rollouts import Rollouts
+from mamlrl.sampling.actions import absurd_magnitude, check_room
+from mamlrl.sampling.blame import REMEDY, Fault, first_fault
+from mamlrl.sampling.checked_env import CheckedEnv, EnvStep
+from mamlrl.sampling.rollouts import Rollouts, without
 from mamlrl.sampling.settings import SamplingConfig
 
 _Step = tuple[Tensor, Tensor, Tensor, NDArray[np.float64], NDArray[np.bool_]]
@@ -34,7 +38,9 @@ class TaskGroup:
 
     Attributes:
         num_tasks: Number of tasks in the group.
-        diverged: Simulations that diverged so far, which ended their episodes.
+        checked: The environment, whose errors and returns are checked.
+        action_limit: Magnitude that no action of the policy has unless something is wrong with it.
+        diverged: Simulations that diverged so far, whose episodes are left out of the rollouts.
     """
 
     def __init__(
@@ -47,13 +53,16 @@ class TaskGroup:
         watch: Watch | None,
     ) -> None:
         self.env = env
+        self.checked = CheckedEnv(env, first_task, config.episodes_per_task)
         self.num_tasks = env.num_envs // config.episodes_per_task
         self.diverged = 0
-        self._first_task = first_task
         self._policy = policy
         self._device = device
         self._watch = watch or (lambda rewards, running: None)
-        self._scaling = config.action_scaling(env.single_action_space)
+        space = env.single_action_space
+        check_room(self.checked.name, space)
+        self._scaling = config.action_scaling(space)
+        self.action_limit = absurd_magnitude(space, self._scaling, config.action_bound)
 
     def collect(self, params: Tensor, noise: Tensor, seed: int) -> Rollouts:
         """Runs one episode in every sub-environment.
@@ -63,46 +72,69 @@ class TaskGroup:
             noise: Randomness of the actions, shape (horizon, task, episode, ...).
             seed: Seed of the environment.
 
+        Returns:
+            The rollouts; of episodes whose simulation diverged, all is 0, the mask too.
+
         Raises:
-            NonFiniteError: If an observation or reward is not finite.
+            NonFiniteError: If an observation, a reward or an action is not finite, or an action absurdly large.
+            TaskEnvError: If the environment raises an error or breaks its contract.
+            DivergenceError: If all simulations of a task diverged.
         """
         with torch.inference_mode():
-            steps = list(self._steps(params, noise, seed))
-        self.diverged += int(self.env.diverged.sum())
-        rollouts = self._rollouts(steps)
-        self._check_finite("observation", rollouts.observations, rollouts.mask)
-        self._check_finite("reward", rollouts.rewards[..., None], rollouts.mask)
-        return rollouts
+            rollouts = self._rollouts(list(self._steps(params, noise, seed)))
+            diverged = self._by_task(self.checked.diverged(), torch.bool)
+            fault = first_fault(rollouts, ~diverged, self.action_limit)
+            if fault is not None:
+                raise self._error(fault)
+            number = int(diverged.sum())
+            if number == 0:
+                return rollouts
+            self.diverged += number
+            self._check_some_are_valid(diverged)
+            return without(rollouts, diverged)
 
     def _steps(self, params: Tensor, noise: Tensor, seed: int) -> Iterator[_Step]:
         """Yields what `Rollouts` holds of each step."""
-        env = self.env
-        observation, _ = env.reset(seed=seed)
-        running = np.ones(env.num_envs, dtype=np.bool_)
-        self._watch(np.zeros(env.num_envs), running)
+        observation = self.checked.reset(seed)
+        running = np.ones(self.env.num_envs, dtype=np.bool_)
+        self._watch(np.zeros(self.env.num_envs), running)
         act, draw = self._policy.bind(params), self._policy.distribution.sample
-        for step_noise in noise:
+        for time, step_noise in enumerate(noise):
             if not running.all():
                 observation[~running] = 0.0
             observations = self._by_task(observation, params.dtype)
             outputs = act(observations)
             actions = draw(outputs, step_noise)
-            observation, rewards, terminated, truncated, _ = env.step(self.to_env(actions))
+            observation, rewards, terminated, truncated = self._step(time, observations, actions, outputs, running)
             yield observations, actions, outputs, rewards, running
             running = running & ~(terminated | truncated)
             self._watch(rewards, running)
             if not running.any():
                 break
 
+    def _step(
+        self, time: int, observations: Tensor, actions: Tensor, outputs: Tensor, running: NDArray[np.bool_]
+    ) -> EnvStep:
+        """Steps the environment; an error may be due to what was wrong before, which is then what is raised."""
+        try:
+            return self.checked.step(self.to_env(actions))
+        except TaskEnvError as error:
+            before = (observations, actions, outputs, np.zeros(self.env.num_envs), running)
+            everyone = torch.ones(actions.shape[:2], dtype=torch.bool, device=self._device)
+            fault = first_fault(self._rollouts([before]), everyone, self.action_limit)
+            if fault is None:
+                raise
+            raise self._error(replace(fault, time=time)) from error
+
     def _by_task(self, array: NDArray[Any], dtype: torch.dtype) -> Tensor:
-        """Turns what the environment returned into a tensor, shape (task, episode, ...)."""
+        """Turns an array of all sub-environments into a tensor, shape (task, episode, ...)."""
         tensor = torch.from_numpy(array).view(self.num_tasks, -1, *array.shape[1:])
         return tensor.to(self._device, dtype)
 
     def to_env(self, actions: Tensor) -> NDArray[Any]:
         """Turns actions of the policy, shape (task, episode, ...), into the environment's, (num_envs, ...)."""
         array: NDArray[Any] = actions.flatten(0, 1).cpu().numpy()
-        return array if self._scaling is None else self._scaling(array)
+        return array.copy() if self._scaling is None else self._scaling(array)
 
     def _rollouts(self, steps: list[_Step]) -> Rollouts:
         """Joins steps along a time axis."""
@@ -115,16 +147,29 @@ class TaskGroup:
             outputs=torch.stack(outputs, dim=2),
         )
 
-    def _check_finite(self, what: str, values: Tensor, mask: Tensor) -> None:
-        """Raises for the first number that is not finite; `values` has shape (task, episode, time, D)."""
-        if values.sum().isfinite():
-            return
-        finite = values.isfinite().all(dim=-1) | (mask == 0)
-        if not finite.all():
-            env = self.env
-            time, task, episode = (~finite).movedim(2, 0).nonzero()[0].tolist()
-            parameters = env.tasks[task * mask.shape[1] + episode].tolist()
-            raise NonFiniteError(
-                f"environment {env.spec.id if env.spec else env}: {what} of task {self._first_task + task} "
-                f"(parameters {parameters}), episode {episode}, step {time} is not finite"
+    def _error(self, fault: Fault) -> NonFiniteError:
+        """Says what is wrong, where, and whose fault it is."""
+        place = f"{self.checked.task_text(fault.task)}, episode {fault.episode}, step {fault.time}"
+        if fault.by_policy:
+            problem = (
+                f"as large as {abs(fault.value):g}" if np.isfinite(fault.value) else f"not finite ({fault.value})"
+            )
+            return LearningError(
+                f"the policy's {fault.what} are {problem} in {place} of environment {self.checked.name}; {REMEDY}"
+            )
+        method = "reset" if (fault.what, fault.time) == ("observation", 0) else "step"
+        return NonFiniteError(
+            f"environment {self.checked.name}: {fault.what} of {place} is not finite: "
+            f"{method} returned {fault.value}"
+        )
+
+    def _check_some_are_valid(self, diverged: Tensor) -> None:
+        """Raises if all simulations of a task diverged; `diverged` has shape (task, episode)."""
+        lost = diverged.all(dim=1)
+        if lost.any():
+            task = self.checked.task_text(int(lost.nonzero()[0]))
+            raise DivergenceError(
+                f"environment {self.checked.name}: all {diverged.shape[1]} simulations of {task} diverged, which "
+                "leaves no episode to learn from; lower adaptation.step_size or policy.initial_std, or take more "
+                "episodes per task"
             )

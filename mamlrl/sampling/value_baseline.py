@@ -6,6 +6,7 @@ import torch
 from torch import Tensor
 
 MAX_RIDGE_INCREASES = 5
+ROUNDING = 10 * torch.finfo(torch.float64).eps  # of a mean, relative to the numbers
 
 
 def baseline_features(observations: Tensor) -> Tensor:
@@ -52,12 +53,34 @@ def fit_values(features: Tensor, returns: Tensor, mask: Tensor, ridge: float = 1
     return (design @ weights).view_as(mask)
 
 
+def rounding_noise(mask: Tensor, *numbers: Tensor) -> Tensor:
+    """Returns the standard deviation up to which sums over time may differ by rounding alone, shape (task,).
+
+    Args:
+        mask: 1 where a step counts, else 0, shape (task, episode, time).
+        *numbers: Sums over time, such as returns, of that shape.
+    """
+    largest = sum((x * mask).abs().amax(dim=(1, 2)) for x in numbers)
+    return ROUNDING * mask.shape[2] * torch.as_tensor(largest)
+
+
 def explained_variance(values: Tensor, returns: Tensor, mask: Tensor) -> Tensor:
-    """Fraction of the returns' variance that the values explain, over the steps of each task, shape (task,)."""
+    """Fraction of the returns' variance that the values explain, over the steps of each task.
+
+    Args:
+        values: Predicted returns, shape (task, episode, time).
+        returns: Returns, same shape.
+        mask: 1 where a step counts, else 0, same shape.
+
+    Returns:
+        Shape (task,); NaN for tasks whose returns do not vary but for rounding: there is nothing to explain.
+    """
     count = mask.sum(dim=(1, 2))
 
     def variance(x: Tensor) -> Tensor:
         mean = (x * mask).sum(dim=(1, 2)) / count
         return ((x - mean[:, None, None]) ** 2 * mask).sum(dim=(1, 2)) / count
 
-    return 1 - variance(returns - values) / variance(returns).clamp(min=torch.finfo(torch.float64).tiny)
+    varied = variance(returns)
+    explained = 1 - variance(returns - values) / varied
+    return torch.where(varied.sqrt() > rounding_noise(mask, returns), explained, torch.nan)

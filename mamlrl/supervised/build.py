@@ -10,13 +10,14 @@ from typing import TYPE_CHECKING
 from mamlrl.networks.convolution import Downsampling
 from mamlrl.settings.choices import Registry
 from mamlrl.settings.numbers import PositiveInt
+from mamlrl.settings.section import Section
 from mamlrl.supervised import mini_imagenet, omniglot
 from mamlrl.supervised.image_sets import ImageSet, check_folder
 from mamlrl.supervised.image_tasks import ImageTasks
 from mamlrl.supervised.sinusoid import Sinusoid
 from mamlrl.supervised.tasks import SupervisedTasks
 
-# (settings, `train` or `test`) -> tasks
+# (settings, one of `splits.SPLITS`) -> tasks
 DATASETS: Registry[Callable[[DataConfig, str], SupervisedTasks]] = Registry("data set")
 
 if not TYPE_CHECKING:  # the parser reads what the type checker does not
@@ -26,7 +27,7 @@ else:
 
 
 @dataclass(frozen=True)
-class DataConfig:
+class DataConfig(Section):
     """The distribution of supervised tasks.
 
     Attributes:
@@ -35,7 +36,8 @@ class DataConfig:
         ways: Classes of a task.
         shots: Examples of each task to adapt on; for classification, of each class.
         queries: Examples of each task, or of each of its classes, to judge the adapted network on.
-        validation_tasks: Tasks that a run is judged by whenever it reports metrics, the same each time.
+        validation_tasks: Tasks that a run is judged by whenever it reports metrics, the same each time; of classes
+            that are neither for training nor for testing, where a data set has classes.
     """
 
     dataset: DatasetName = "sinusoid"
@@ -51,7 +53,7 @@ def make_supervised_tasks(config: DataConfig, split: str) -> SupervisedTasks:
 
     Args:
         config: The data set, its folder, and the size of a task.
-        split: `train` or `test`: which classes to draw from, where a data set keeps some for testing.
+        split: `train`, `val` or `test`: which classes to draw from, where a data set has classes.
 
     Raises:
         UserError: If there is no such data set, or it cannot be read.
@@ -65,7 +67,7 @@ def images(
     """Returns what builds the tasks of a set of images, to be registered as a data set.
 
     Args:
-        read: Maps the data set's folder, and `train` or `test`, to images.
+        read: Maps the data set's folder, and `train`, `val` or `test`, to images.
         layout: What the folder should hold, for messages.
         downsampling: How the network halves height and width, see `ConvolutionalNetwork`.
     """

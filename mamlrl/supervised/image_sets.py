@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -12,34 +13,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from mamlrl.errors import UserError
-
-
-@dataclass(frozen=True)
-class ImageFormat:
-    """What images become when they are read.
-
-    Attributes:
-        size: Height and width in pixels.
-        mode: Pillow's name of their channels: `L` is grey, `RGB` colour.
-    """
-
-    size: int
-    mode: str
-
-    def decode(self, path: Path) -> NDArray[np.uint8]:
-        """Reads one image, shape (channel, size, size).
-
-        Raises:
-            UserError: If the file is not an image that can be read.
-        """
-        try:
-            with Image.open(path) as image:
-                # Pillow resizes two-colour images without averaging: convert them first
-                resized = image.convert(self.mode).resize((self.size, self.size), Image.Resampling.LANCZOS)
-        except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
-            raise UserError(f"cannot read the image {path} ({error}); replace or remove it") from error
-        pixels = np.asarray(resized, dtype=np.uint8)
-        return pixels.reshape(self.size, self.size, -1).transpose(2, 0, 1)
+from mamlrl.supervised.image_files import ImageFormat
 
 
 @dataclass(frozen=True)
@@ -49,12 +23,15 @@ class ImageSet:
     Attributes:
         images: Shape (image, channel, height, width).
         counts: Number of images of each class, shape (class,).
-        names: Names of the classes, for messages.
+        names: Names of the classes, by which those of training are told from others; rotations of a class go by
+            its name. They should not depend on where the images are.
+        origin: What the classes are from, for messages.
     """
 
     images: NDArray[np.uint8]
     counts: NDArray[np.int64]
     names: tuple[str, ...]
+    origin: str = "the data set"
 
     @property
     def starts(self) -> NDArray[np.int64]:
@@ -64,18 +41,16 @@ class ImageSet:
     def with_rotations(self) -> ImageSet:
         """Adds three classes for each class: its images rotated by 90, 180 and 270 degrees."""
         rotated = [np.rot90(self.images, turns, axes=(2, 3)) for turns in range(4)]
-        names = tuple(
-            f"{name}, rotated by {90 * turns}" if turns else name for turns in range(4) for name in self.names
-        )
-        return ImageSet(np.concatenate(rotated), np.tile(self.counts, 4), names)
+        return replace(self, images=np.concatenate(rotated), counts=np.tile(self.counts, 4))
 
 
-def read_image_set(classes: Mapping[str, Sequence[Path]], image_format: ImageFormat) -> ImageSet:
+def read_image_set(classes: Mapping[str, Sequence[Path]], image_format: ImageFormat, origin: str) -> ImageSet:
     """Reads the image files of every class, on all cores.
 
     Args:
         classes: Name of a class to its files.
         image_format: What the images become.
+        origin: What the classes are from, for messages.
 
     Raises:
         UserError: If a file is not an image that can be read.
@@ -86,7 +61,8 @@ def read_image_set(classes: Mapping[str, Sequence[Path]], image_format: ImageFor
     with ThreadPoolExecutor() as pool:
         for index, pixels in enumerate(pool.map(image_format.decode, paths)):
             images[index] = pixels
-    return ImageSet(images, np.array([len(files) for files in classes.values()], np.int64), tuple(classes))
+    counts = np.array([len(files) for files in classes.values()], np.int64)
+    return ImageSet(images, counts, tuple(classes), origin)
 
 
 def check_folder(folder: str | None, dataset: str, layout: str) -> Path:
@@ -102,6 +78,6 @@ def check_folder(folder: str | None, dataset: str, layout: str) -> Path:
     """
     if folder is None:
         raise UserError(f"data.folder: name the folder of {dataset}, which holds {layout}")
-    if not Path(folder).is_dir():
+    if not os.path.isdir(folder):
         raise UserError(f"data.folder: there is no folder {folder}; {dataset} needs one that holds {layout}")
     return Path(folder)

@@ -33,11 +33,16 @@ class ImageTasks(SupervisedTasks):
         if not 2 <= ways <= len(images.counts):
             raise UserError(
                 f"data.ways: cannot draw {ways} classes a task from {len(images.counts)}; "
-                "choose at least 2 and no more than there are, or add classes to the data set"
+                f"choose at least 2 and no more than there are, or add classes to {images.origin}"
             )
         self.images = images
         self.ways = ways
         self.downsampling = downsampling
+
+    @property
+    def class_names(self) -> tuple[str, ...]:
+        """See `SupervisedTasks.class_names`; rotations go by the name of what is rotated."""
+        return self.images.names
 
     def make_network(self, config: NetworkConfig) -> ConvolutionalNetwork:
         """A convolutional network, whose blocks have `hidden_sizes` filters.
@@ -79,10 +84,11 @@ class ImageTasks(SupervisedTasks):
 
     def check_enough(self, num_support: int, num_query: int) -> None:
         """Raises a UserError if a class has fewer images than a task needs of each."""
-        smallest = int(self.images.counts.argmin())
+        smallest = int(self.images.counts.argmin())  # the first of them, which is no rotation
         if self.images.counts[smallest] < num_support + num_query:
             raise UserError(
-                f"{self.images.names[smallest]} has {self.images.counts[smallest]} images, but a task needs "
+                f"{self.images.origin}: {self.images.names[smallest]} has {self.images.counts[smallest]} images, "
+                "but a task needs "
                 f"{num_support} shots and {num_query} queries of each class; "
                 "lower data.shots or data.queries, or add images"
             )

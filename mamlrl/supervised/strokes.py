@@ -14,7 +14,8 @@ from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 
 from mamlrl.errors import UserError
-from mamlrl.files import os_errors_as
+from mamlrl.files import AnyPath, os_errors_as
+from mamlrl.supervised.image_files import visible
 from mamlrl.supervised.omniglot import PARTS
 
 SIZE = 105  # pixels, as Omniglot's images
@@ -69,7 +70,7 @@ def bezier(controls: NDArray[np.float64]) -> NDArray[np.float64]:
     return weights @ controls
 
 
-def write_strokes(folder: Path, seed: int, alphabets: int = 20, characters: int = 10, images: int = 20) -> None:
+def write_strokes(folder: AnyPath, seed: int, alphabets: int = 20, characters: int = 10, images: int = 20) -> None:
     """Draws a data set of alphabets, with images of each of their characters, laid out as Omniglot is.
 
     Args:
@@ -82,11 +83,12 @@ def write_strokes(folder: Path, seed: int, alphabets: int = 20, characters: int 
     Raises:
         UserError: If the folder is not empty, or cannot be written.
     """
+    folder = Path(folder)
     with os_errors_as(f"cannot write to {folder}"):
         folder.mkdir(parents=True, exist_ok=True)
-        if any(folder.iterdir()):
+        if visible(folder):
             raise UserError(f"{folder} is not empty; choose another --output")
-        (folder / "README.txt").write_text(NOTE.format(seed=seed))
+        (folder / "README.txt").write_text(NOTE.format(seed=seed), encoding="utf-8")
         rng = np.random.default_rng(seed)
         for alphabet in range(alphabets):
             part = PARTS[0] if 5 * alphabet < 3 * alphabets else PARTS[1]

@@ -34,6 +34,11 @@ class Examples:
 class SupervisedTasks(ABC):
     """A distribution of few-shot learning tasks."""
 
+    @property
+    def class_names(self) -> tuple[str, ...]:
+        """Names of the classes that tasks are made of, by which splits are told apart; none if there are none."""
+        return ()
+
     @abstractmethod
     def make_network(self, config: NetworkConfig) -> Network:
         """Builds a network for the tasks.

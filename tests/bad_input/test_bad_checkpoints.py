@@ -21,7 +21,7 @@ from fake_envs import SpatialEnv
 from programs import ONE
 
 from mamlrl.runs.checkpoints import FORMAT_VERSION
-from mamlrl.runs.saved import best_checkpoint, latest_checkpoint
+from mamlrl.runs.saved import latest_checkpoint
 
 DAMAGES = {
     "missing": (Path.unlink, ["no checkpoint at"]),
@@ -66,9 +66,9 @@ DAMAGES = {
 @pytest.mark.parametrize(
     ("path", "command"),
     [
-        (best_checkpoint, ["evaluate", "good"]),
-        (best_checkpoint, ["plot", "paths", "good", "--output=figure.png"]),
-        (best_checkpoint, ["video", "good", "--output=film.gif"]),
+        (latest_checkpoint, ["evaluate", "good"]),
+        (latest_checkpoint, ["plot", "paths", "good", "--output=figure.png"]),
+        (latest_checkpoint, ["video", "good", "--output=film.gif"]),
         (latest_checkpoint, ["train", "--output=good", "--resume", "--iterations=3"]),
     ],
     ids=["evaluate", "paths", "video", "resume"],
@@ -93,7 +93,7 @@ def test_checkpoint_given_by_its_own_path(refused, good):
 
 
 def test_checkpoint_for_another_policy(refused, good):
-    words = [best_checkpoint(Path("good")), "(44,)", "(24,)", "trained for others"]
+    words = [latest_checkpoint(Path("good")), "(44,)", "(24,)", "trained for others"]
     refused("evaluate", "good", "--policy.hidden_sizes=[4]", words=words)
     refused("plot", "paths", "good", "--policy.hidden_sizes=[4]", "--output=figure.png", words=words)
     refused("video", "good", "--policy.hidden_sizes=[4]", "--output=film.gif", words=words)
@@ -101,14 +101,14 @@ def test_checkpoint_for_another_policy(refused, good):
 
 def test_checkpoint_for_another_environment(refused, good, register):
     options = register(SpatialEnv)[-2:]
-    words = [best_checkpoint(Path("good")), "(44,)", "(52,)", "trained for others"]
+    words = [latest_checkpoint(Path("good")), "(44,)", "(52,)", "trained for others"]
     refused("evaluate", "good", *options, words=words)
     refused("plot", "paths", "good", *options, "--output=figure.png", words=words)
     refused("train", "--output=good", "--resume", *options, words=["env", "may change on --resume"])
 
 
 def test_checkpoint_of_an_environment_that_is_not_registered(refused, good):
-    with_config(env={"id": "elsewhere/Reacher-v0", "kwargs": {}})(best_checkpoint(good))
+    with_config(env={"id": "elsewhere/Reacher-v0", "kwargs": {}})(latest_checkpoint(good))
     refused("evaluate", "good", words=["env.id", "elsewhere/Reacher-v0"])
 
 

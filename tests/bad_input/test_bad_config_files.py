@@ -1,9 +1,13 @@
 """Config files that are damaged or say what cannot be."""
 
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
 
+BOMB = "a: &a [1, 1, 1, 1, 1, 1, 1, 1, 1]\n" + "".join(
+    f"{name}: &{name} [{', '.join([f'*{before}'] * 9)}]\n" for before, name in pairwise("abcdefghij")
+)
 HUGE = 2**64  # more than a generator takes for a seed
 
 
@@ -47,9 +51,30 @@ HUGE = 2**64  # more than a generator takes for a seed
         (b"env:\n  id: caf\xe9\n", ["config.yaml", "utf-8"]),
         (b"\xff\xfe\x00", ["config.yaml", "utf-8"]),
         (b"\0\0\0", ["config.yaml"]),
+        (BOMB, ["config.yaml", "more than 10000 values"]),
+        (f"env:\n  kwargs: {{a: {'[' * 5000}{']' * 5000}}}\n", ["config.yaml", "more than 50 deep"]),
+        ("{a: " * 5000, ["config.yaml", "more than 50 deep"]),
+        ("- " * 5000, ["config.yaml", "more than 50 deep"]),
+        (f"env:\n  kwargs: {{a: [{'1,' * 20000}]}}\n", ["config.yaml", "more than 10000 values"]),
+        ("#" * 2**20, ["config.yaml", "larger than 262144 bytes"]),
+        ("env:\n  kwargs: !!set {a, b}\n", ["config.yaml", "line 2", "!!set"]),
+        ("env:\n  kwargs: {a: !!binary aGk=}\n", ["config.yaml", "!!binary"]),
+        ("env:\n  wrappers: !!omap [a: 1]\n", ["config.yaml", "!!omap"]),
+        ("env:\n  id: !!timestamp 2001-01-01\n", ["config.yaml", "!!timestamp"]),
+        ("env:\n  id: !mine x\n", ["config.yaml", "!mine"]),
+        ("trust_region:\n", ["trust_region"]),
+        ("{seed, device}", ["seed"]),
+        ("policy:\n  hidden_sizes: [1000000000]\n", ["policy.hidden_sizes", "GiB"]),
+        ("meta-batch-size: 3\n", ["config.yaml", "did you mean meta_batch_size?"]),
         (bytes(range(256)), ["config.yaml", "utf-8"]),
     ],
 )
 def test_config_files(refused, text, words):
     Path("config.yaml").write_bytes(text if isinstance(text, bytes) else text.encode())
     refused("train", "--config=config.yaml", "--iterations=1", "--output=run", words=words)
+
+
+def test_configs_of_runs_are_read_as_carefully(refused, good):
+    for text, word in ((BOMB, "more than 10000 values"), ("[" * 5000, "deep"), ("a: !!set {b}\n", "!!set")):
+        (good / "config.yaml").write_text(text)
+        refused("plot", "curves", "good", "--output=figure.png", words=["good/config.yaml", word])

@@ -1,5 +1,7 @@
 """Options and arguments of the programs."""
 
+from itertools import pairwise
+
 import pytest
 import torch
 from programs import ONE, TINY
@@ -7,6 +9,8 @@ from programs import ONE, TINY
 IMAML = ["--adaptation.estimator=imaml", "--adaptation.loss=likelihood_ratio", "--adaptation.proximal.weight=2"]
 COMPARE = [*TINY, "--adaptation.proximal.weight=100", "--output=c"]
 SAVED = "--checkpoint=good/checkpoints/best.pt"
+BOMB = f"[&a [{','.join('1' * 9)}],"
+BOMB += ",".join(f"&{name} [{','.join([f'*{before}'] * 9)}]" for before, name in pairwise("abcdefghij")) + "]"
 HUGE = 2**64  # more than a generator takes for a seed
 
 
@@ -90,6 +94,33 @@ HUGE = 2**64  # more than a generator takes for a seed
         ("--env.kwargs.goal_range=abc", ["env.kwargs", "goal_range must be", "got abc"]),
         ("--env.kwargs.distance=manhattan", ["env.kwargs", "distance must be", "got 'manhattan'"]),
         ("--env.kwargs.num_envs=3", ["env.kwargs", "num_envs"]),
+        ("--meta-batch-size=3", ["--meta-batch-size", "did you mean meta_batch_size?"]),
+        ("--trust-region.max-kl=3", ["--trust-region.max-kl", "did you mean trust_region.max_kl?"]),
+        ("--policy.hidden-sizes=[3]", ["did you mean policy.hidden_sizes?"]),
+        ("--adaptation.step_size=1e300", ["adaptation.step_size", "3.4e+38", "1e300"]),
+        ("--adaptation.step_size=1e-320", ["adaptation.step_size", "1.2e-38", "1e-320"]),
+        (f"--adaptation.step_size={'1' * 400}", ["adaptation.step_size must be", "..."]),
+        (f"--adaptation.step_size={'1' * 5000}", ["adaptation.step_size", "fewer digits"]),
+        (f"--seed={'1' * 5000}", ["seed", "fewer digits"]),
+        ("--trust_region.curvature_fraction=1e-320", ["trust_region.curvature_fraction", "1.2e-38"]),
+        ("--policy.initial_std=1e300", ["policy.initial_std", "3.4e+38"]),
+        ("--evaluation.first_step_size=1e300", ["evaluation.first_step_size", "or null, got 1e300"]),
+        ("--meta_batch_size=1000000000000", ["meta_batch_size", "at most 1000000000"]),
+        ("--meta_batch_size=1000000000", ["meta_batch_size", "GiB"]),
+        ("--sampling.episodes_per_task=1000000000", ["episodes_per_task", "GiB"]),
+        ("--policy.hidden_sizes=[1000000000]", ["policy.hidden_sizes", "GiB"]),
+        ("--policy.hidden_sizes=[300000,300000,300000]", ["policy.hidden_sizes", "GiB"]),
+        ("--policy.hidden_sizes=[10000000000]", ["policy.hidden_sizes", "at most 1000000000"]),
+        ("--policy.context_size=1000000000", ["policy.context_size", "GiB"]),
+        ("--adaptation.steps=1000000000", ["adaptation.steps", "GiB"]),
+        ("--env.kwargs.horizon=100000000000", ["env.kwargs", "horizon", "1000000000"]),
+        ("--env.kwargs.horizon=10000000", ["env.kwargs.horizon", "GiB"]),
+        (f"--env.kwargs={BOMB}", ["--env.kwargs", "more than 10000 values"]),
+        (f"--env.kwargs.goal={BOMB}", ["--env.kwargs.goal", "more than 10000 values"]),
+        (f"--policy.hidden_sizes={'[' * 5000}", ["--policy.hidden_sizes", "more than 50 deep"]),
+        (f"--output={'{a: ' * 5000}", ["--output", "more than 50 deep"]),
+        ("--env.kwargs=!!set {a, b}", ["--env.kwargs", "!!set"]),
+        ("--env.kwargs={a: &b [*b]}", ["--env.kwargs", "alias"]),
     ],
 )  # fmt: skip
 def test_options(refused, option, words):
@@ -185,3 +216,16 @@ BODY = ["--meta_batch_size=2", "--sampling.episodes_per_task=2", "--env.kwargs.h
 def test_arguments_of_bodies(refused, config, option, words):
     words = ["env.kwargs", *words]
     refused("train", f"--config={config}", *BODY, f"--env.kwargs.{option}", "--output=run", words=words)
+
+
+@pytest.mark.parametrize(
+    ("option", "words"),
+    [
+        ("--network.hidden_sizes=[1000000000]", ["network.hidden_sizes", "GiB"]),
+        ("--data.queries=1000000000", ["data.queries", "GiB"]),
+        ("--data.validation_tasks=1000000000", ["data.validation_tasks", "GiB"]),
+        ("--evaluation.tasks=1000000000", ["evaluation.tasks", "GiB"]),
+    ],
+)
+def test_what_no_memory_can_hold_of_examples(refused, option, words):
+    refused("train", "--config=sinusoid", option, "--output=run", words=words)

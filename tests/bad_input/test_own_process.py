@@ -10,7 +10,7 @@ import pytest
 from damage import malicious_pickle
 from programs import TESTS, start
 
-from mamlrl.runs.saved import best_checkpoint
+from mamlrl.runs.saved import latest_checkpoint
 
 
 @pytest.mark.parametrize(
@@ -48,7 +48,7 @@ def test_mujoco_that_cannot_be_used(tmp_path, stub, backend, words):
 
 
 def test_a_process_of_its_own_prints_one_line_and_no_warnings(good):
-    malicious_pickle(4)(best_checkpoint(good))
+    malicious_pickle(4)(latest_checkpoint(good))
     process = start("evaluate", good)
     _, error = process.communicate()
     assert process.returncode == 2

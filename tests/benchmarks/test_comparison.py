@@ -1,43 +1,15 @@
-import csv
+"""Meta-gradients of several estimators against a converged one."""
+
 from dataclasses import replace
 
 import pytest
 import torch
+from comparisons import gradient, smooth
 from problems import relative_error
-from programs import TINY, run
 
 from mamlrl.benchmarks.comparison import Reference, Setting, compare, settings, solve
-from mamlrl.benchmarks.problems import comparable, sample_problem
+from mamlrl.benchmarks.problems import sample_problem
 from mamlrl.errors import UserError
-from mamlrl.experiments.command_line import load_config
-from mamlrl.runs.checkpoints import load_checkpoint
-from mamlrl.runs.saved import best_checkpoint
-
-SMOOTH = [
-    "--policy.activation=tanh",
-    "--sampling.episodes_per_task=10",
-    "--adaptation.proximal.weight=10",
-    "--adaptation.step_size=0.05",
-]
-
-
-@pytest.fixture(scope="module")
-def config():
-    return comparable(load_config("navigation2d", [*TINY[1:], *SMOOTH]))
-
-
-@pytest.fixture(scope="module")
-def problem(config):
-    return sample_problem(config)
-
-
-@pytest.fixture(scope="module")
-def reference(config, problem):
-    return solve(problem, config.adaptation)
-
-
-def gradient(problem, config, estimator, steps):
-    return problem.meta_objective(replace(config.adaptation, estimator=estimator, gradient_steps=steps)).gradient()
 
 
 def test_the_reference_is_converged(reference):
@@ -62,25 +34,6 @@ def test_maml_and_imaml_converge_to_the_reference_and_first_order_does_not(confi
         assert errors[0] > errors[1] > errors[2]
         assert errors[2] < 1e-5
     assert relative_error(gradient(problem, config, "first_order", 64), reference.gradient) > 1e-3
-
-
-def test_supervised_experiments_have_problems_too():
-    options = ["--meta_batch_size=3", "--policy.activation=tanh", "--adaptation.proximal.weight=20"]
-    config = comparable(load_config("sinusoid", options))
-    problem = sample_problem(config)
-    assert problem.inner.batch.num_samples == config.data.shots
-    assert problem.outer.batch.num_samples == config.data.queries
-    reference = solve(problem, config.adaptation)
-    errors = [relative_error(gradient(problem, config, "maml", n), reference.gradient) for n in (1, 200)]
-    assert errors[1] < 1e-3 * errors[0]
-
-
-def test_data_are_fixed_by_the_seed(config, problem):
-    again = sample_problem(config)
-    assert torch.equal(again.params, problem.params)
-    assert torch.equal(again.outer.batch.observations, problem.outer.batch.observations)
-    other = sample_problem(replace(config, seed=1))
-    assert not torch.equal(other.inner.batch.observations, problem.inner.batch.observations)
 
 
 def test_where_there_is_no_minimum_the_weight_is_to_blame(config, problem):
@@ -113,7 +66,7 @@ def test_a_measurement_is_of_its_setting(config, problem, reference):
 
 def test_memory_of_imaml_is_flat_in_its_steps_and_that_of_maml_linear():
     options = ["--env.kwargs.horizon=20", "--policy.hidden_sizes=[50, 50]", "--sampling.episodes_per_task=20"]
-    config = comparable(load_config("navigation2d", [*TINY[1:], *SMOOTH, *options]))
+    config = smooth(*options)
     problem = sample_problem(config)
     reference = Reference(torch.ones_like(problem.params), 0.0, 0.0)  # errors do not matter here
 
@@ -126,44 +79,3 @@ def test_memory_of_imaml_is_flat_in_its_steps_and_that_of_maml_linear():
     at_one, at_four, at_seven = (memory("maml", steps) for steps in (1, 4, 7))
     assert at_four > 2 * at_one
     assert at_seven - at_four == pytest.approx(at_four - at_one, rel=0.01)
-
-
-def test_the_program_writes_a_table_and_a_figure(tmp_path, capsys):
-    options = [*TINY, *SMOOTH, "--inner_steps=1,2", "--cg_steps=1,3", "--repeats=1"]
-    assert run("compare", *options, "--output", tmp_path / "new" / "folder") == 0
-    title, reference, *lines = capsys.readouterr().out.splitlines()
-    assert "2 tasks x 100 samples, 44 parameters, float64, proximal weight 10.0" in title
-    assert reference.startswith("reference: inner gradient")
-    with open(tmp_path / "new" / "folder" / "comparison.csv", newline="") as file:
-        rows = list(csv.DictReader(file))
-    measured = [(row["estimator"], row["gradient_steps"], row["cg_iterations"]) for row in rows]
-    unrolled = [(name, steps, "") for name in ("maml", "first_order") for steps in "12"]
-    assert measured == [
-        *unrolled,
-        ("imaml", "1", "10"),
-        ("imaml", "2", "10"),
-        ("imaml", "2", "1"),
-        ("imaml", "2", "3"),
-    ]
-    assert len(lines) == len(rows)
-    for line, row in zip(lines, rows, strict=True):
-        assert line.startswith(row["estimator"])
-        assert f"error {float(row['relative_error']):.1e}" in line
-    assert (tmp_path / "new" / "folder" / "comparison.png").read_bytes().startswith(b"\x89PNG")
-
-
-def test_a_checkpoint_gives_the_experiment_and_the_parameters(tmp_path, monkeypatch):
-    assert run("train", *TINY, *SMOOTH, "--iterations=2", "--output", tmp_path / "run") == 0
-    path = best_checkpoint(tmp_path / "run")
-    seen = {}
-
-    def sample(config, params):
-        seen.update(config=config, params=params)
-        raise UserError("enough")
-
-    monkeypatch.setattr("mamlrl.scripts.compare.sample_problem", sample)
-    assert run("compare", "--checkpoint", path, "--seed=5", "--output", tmp_path / "out") == 2
-    saved, state = load_checkpoint(path)
-    assert seen["config"] == replace(comparable(saved), seed=5)
-    assert torch.equal(seen["params"], state["params"])
-    assert not (tmp_path / "out").exists()

@@ -1,4 +1,4 @@
-"""The estimator and the learner in docs/extending.md work as they stand there, without an edit inside the package."""
+"""The estimator and the learner in docs/extending.md work as they stand there, with no edit in the package."""
 
 import re
 import sys

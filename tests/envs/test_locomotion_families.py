@@ -110,6 +110,7 @@ class PlainRllab:
     def step(self, action):
         self.data.ctrl[:] = action
         mujoco.mj_step(self.model, self.data)
+        mujoco.mj_forward(self.model, self.data)
         mujoco.mj_rnePostConstraint(self.model, self.data)
         self.look()
 

@@ -6,13 +6,14 @@ from mamlrl.envs.locomotion.ant_bodies import GymnasiumAnt, RllabAnt
 from mamlrl.envs.locomotion.body import gymnasium_model
 from mamlrl.envs.locomotion.half_cheetah_bodies import GymnasiumHalfCheetah, RllabHalfCheetah
 from mamlrl.envs.physics.batch_simulator import BatchSimulator
-from mamlrl.envs.physics.step_functions import BODY_MOTION, CONTACT_FORCES, run_after_each_step
+from mamlrl.envs.physics.step_functions import CONTACT_FORCES, run_after_each_step
 
+BODY_MOTION = ("mj_kinematics", "mj_comPos", "mj_comVel", "mj_subtreeVel")
 BODIES = [RllabHalfCheetah, GymnasiumHalfCheetah, RllabAnt, GymnasiumAnt]
 
 
 def make(body, num_simulations, num_threads=1):
-    return BatchSimulator(body.model, num_simulations, body.substeps, body.fields, num_threads)
+    return BatchSimulator(body.model, num_simulations, body.substeps, body.fields, body.forward, num_threads)
 
 
 def started(body, num_simulations, num_threads=1, seed=0):
@@ -136,6 +137,57 @@ def test_body_motion_is_that_of_the_state_just_reached():
     mujoco.mj_subtreeVel(model, now)
     for name in ("xmat", "subtree_com", "subtree_linvel"):
         np.testing.assert_array_equal(getattr(data, name), getattr(now, name))
+
+
+def plain_ant(body, position, velocity):
+    """One simulation of the original code's ant without sensors or step functions, at the start of an episode."""
+    model = gymnasium_model("ant.xml").compile()
+    model.opt.timestep = 0.02
+    model.geom_solref[:], model.geom_solimp[:, :3] = (0.02, 1.0), (0.8, 0.8, 0.01)
+    data = mujoco.MjData(model)
+    data.qpos[:], data.qvel[:] = position, velocity
+    return model, data
+
+
+def forward(model, data):
+    """The original code's call after each step and reset, and the fields that MuJoCo fills only when asked."""
+    mujoco.mj_forward(model, data)
+    mujoco.mj_rnePostConstraint(model, data)
+    mujoco.mj_subtreeVel(model, data)
+
+
+@pytest.mark.parametrize("num_threads", [1, 2])
+def test_all_fields_of_the_original_ant_are_those_of_the_state_reached(num_threads):
+    """Bit for bit, after resets too; the motion is that of `mj_step` alone, as forward changes no warm start."""
+    body, number, steps = RllabAnt(), 3, 400
+    simulator, everything = make(body, number, num_threads), np.ones(3, dtype=np.bool_)
+    stale = touching = 0
+    for episode in range(2):
+        states = body.sample_states(np.random.default_rng(episode), number)
+        simulator.reset(everything, *states)
+        plains = [plain_ant(body, *state) for state in zip(*states, strict=True)]
+        undisturbed = [plain_ant(body, *state) for state in zip(*states, strict=True)]
+        for action in [None, *controls(body, steps, number, seed=episode)]:
+            if action is not None:
+                assert not simulator.step(action, everything).any()
+            for index, (model, data) in enumerate(plains):
+                if action is not None:
+                    data.ctrl[:] = undisturbed[index][1].ctrl[:] = action[index]
+                    mujoco.mj_step(model, data)
+                    mujoco.mj_step(*undisturbed[index])
+                    mujoco.mj_rnePostConstraint(model, data)
+                    forces = data.cfrc_ext.copy()
+                forward(model, data)
+                for name in ("qpos", "qvel"):
+                    np.testing.assert_array_equal(getattr(data, name), getattr(undisturbed[index][1], name))
+                np.testing.assert_array_equal(simulator.positions[index], data.qpos)
+                np.testing.assert_array_equal(simulator.velocities[index], data.qvel)
+                for name, values in simulator.fields.items():
+                    np.testing.assert_array_equal(values[index], getattr(data, name).reshape(values[index].shape))
+                touching += data.cfrc_ext.any()
+                stale += action is not None and not np.array_equal(forces, data.cfrc_ext)
+    assert touching > steps
+    assert stale > steps
 
 
 def poison_velocity(simulator, action):

@@ -7,6 +7,7 @@ import pytest
 from command_lines import parsed, program, refused
 
 from mamlrl.experiments.build import KINDS
+from mamlrl.experiments.command_line import load_config
 from mamlrl.experiments.policy import PolicyExperiment
 
 GROUPS = [
@@ -28,8 +29,18 @@ def test_options_may_come_in_any_order(order):
 
 def test_of_settings_the_last_counts():
     assert parsed("--output=x", "--seed=3", "--seed", "4")[1].seed == 4
-    assert parsed("--output=x", "--adaptation.loss=reinforce", "--config=promp")[1].adaptation.loss != "reinforce"
-    assert parsed("--output=x", "--config=promp", "--adaptation.loss=reinforce")[1].adaptation.loss == "reinforce"
+    for last, other in (("maml", "first_order"), ("first_order", "maml")):
+        estimator = load_config("navigation2d", [f"--config={last}"]).adaptation.estimator
+        assert parsed("--output=x", f"--config={other}", f"--config={last}")[1].adaptation.estimator == estimator
+
+
+@pytest.mark.parametrize("form", ["--config={0}", "--config {0}"])
+def test_options_win_over_configs_wherever_they_stand(form):
+    option, config = ["--adaptation.loss=reinforce"], form.format("promp").split()
+    for arguments in ([*option, *config], [*config, *option], ["--seed", "3", *config, *option, "--config=maml"]):
+        assert parsed("--output=x", *arguments)[1].adaptation.loss == "reinforce"
+    assert load_config("navigation2d", [*option, *config]).adaptation.loss == "reinforce"
+    assert load_config("navigation2d", [*option, *config]).outer_optimizer == "promp"
 
 
 @pytest.mark.parametrize("form", ["--{0}={1}", "--{0} {1}"])

@@ -128,7 +128,8 @@ def test_all_that_it_says_is_restored(values):
     experiment = restore_experiment(values)
     assert type(experiment) is (PolicyExperiment if values is OLD else SupervisedExperiment)
     plain = plain_experiment(experiment)
-    if values is OLD:  # what has come since is as the code was then
+    assert plain.pop("checkpoint_every") is None  # what has come since is as the code was then
+    if values is OLD:
         assert plain["policy"].pop("architecture") == "mlp"
         assert plain["env"].pop("wrappers") == []
     assert plain == with_kind(values)

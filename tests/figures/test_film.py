@@ -8,7 +8,7 @@ import torch
 from gymnasium.spaces import Box
 
 from mamlrl.envs import NAMESPACE, TaskVectorEnv
-from mamlrl.errors import UserError
+from mamlrl.errors import TaskEnvError, UserError
 from mamlrl.evaluation.build import evaluate
 from mamlrl.experiments.policy import PolicyEvaluationConfig, PolicyExperiment
 from mamlrl.figures import film as video
@@ -53,12 +53,12 @@ class CountingEnv(TaskVectorEnv):
 
 
 class DivergingEnv(CountingEnv):
-    """Every simulation diverges in its third step, which leaves a state that means nothing."""
+    """Episodes end in the third step, where the first diverges, which leaves a state that means nothing."""
 
     def _advance(self, actions, running):
         rewards, _ = super()._advance(actions, running)
-        self.diverged[:] = self.counts >= 3
-        return rewards, self.diverged.copy()
+        self.diverged[0] = self.counts[0] >= 3
+        return rewards, self.counts >= 3
 
 
 class PlainPage:
@@ -190,6 +190,55 @@ def test_a_film_is_in_real_time_times_the_speed(speed, max_fps, rate):
     assert frame_rate(CountingEnv(), VideoConfig(speed=speed, max_fps=max_fps)) == rate
 
 
+def draw(monkeypatch, make_picture):
+    """Lets `CountingEnv` draw other pictures, made of light between 0 and 255."""
+    monkeypatch.setattr(CountingEnv, "_draw", lambda self, index: make_picture(10 * self.counts[index]))
+
+
+@counting
+@pytest.mark.usefixtures("_fake")
+@pytest.mark.parametrize("collection", [tuple, list])
+def test_pictures_of_any_size_are_shown_whole_whether_in_a_tuple_or_a_list(monkeypatch, collection):
+    """Two thirds as high as wide, with a dark edge all around; the middle becomes lighter."""
+
+    def edged(light):
+        picture = np.zeros((400, 600, 3), np.uint8)
+        picture[20:-20, 20:-20] = 100 + light
+        return picture
+
+    draw(monkeypatch, edged)
+    render = TaskVectorEnv.render
+    monkeypatch.setattr(CountingEnv, "render", lambda self: collection(render(self)))
+    frames, *_ = record(config_of("fake/Fake-v0"), VideoConfig(size=60))
+    column = frames[2][:, 34, 0]  # through the middle of the first picture
+    edge = np.flatnonzero(column < 20)
+    assert edge.max() - edge.min() + 1 == 40
+    assert column[edge.min() + 20] == 120
+
+
+@counting
+@pytest.mark.usefixtures("_fake")
+@pytest.mark.parametrize(
+    ("make_picture", "words"),
+    [
+        (lambda light: np.full((32, 32), light, np.uint8), r"shape \(32, 32\) and type uint8"),
+        (lambda light: np.full((32, 32, 4), light, np.uint8), r"shape \(32, 32, 4\) and type uint8"),
+        (lambda light: np.full((32, 32, 3), light), r"shape \(32, 32, 3\) and type float64"),
+        (lambda light: np.full((32, 32, 3), light, np.uint16), r"shape \(32, 32, 3\) and type uint16"),
+        (lambda light: np.zeros((0, 32, 3), np.uint8), r"shape \(0, 32, 3\) and type uint8"),
+        (lambda light: [[[0, 0, 0]] * 32] * 30, "a list of 30"),
+        (lambda light: None, "type NoneType"),
+    ],
+)
+def test_pictures_of_other_kinds_are_refused_by_name(monkeypatch, make_picture, words):
+    draw(monkeypatch, make_picture)
+    with (
+        pytest.raises(UserError, match=f"fake/Fake-v0.*{words}; expected pictures of shape"),
+        filmed_env(config_of("fake/Fake-v0"), VideoConfig()),
+    ):
+        pass
+
+
 @pytest.mark.parametrize("env_id", TASK_IDS)
 def test_every_environment_can_be_filmed(env_id):
     if "Navigation" not in env_id and os.environ.get("MUJOCO_GL") not in ("egl", "osmesa"):
@@ -223,7 +272,13 @@ def test_tasks_that_there_are_not(tasks):
 def test_environments_that_fail_to_draw(monkeypatch):
     closed = []
     monkeypatch.setattr(CountingEnv, "close_extras", lambda self, **kwargs: closed.append(self))
-    for error, words in [(NotImplementedError(), "NotImplementedError"), (RuntimeError("no screen"), "no screen")]:
+    errors = [
+        (NotImplementedError(), "NotImplementedError"),
+        (RuntimeError("no screen"), "no screen"),
+        (OSError("no device"), "no device"),
+        (SystemExit("no drawing"), "no drawing"),
+    ]
+    for error, words in errors:
 
         def fail(self, index, error=error):
             raise error
@@ -234,7 +289,28 @@ def test_environments_that_fail_to_draw(monkeypatch):
             filmed_env(config_of("fake/Fake-v0"), VideoConfig()),
         ):
             pass
-    assert len(closed) == 2
+    assert len(closed) == len(errors)
+
+
+@counting
+@pytest.mark.usefixtures("_fake")
+@pytest.mark.parametrize("method", ["render", "describe_task", "step", "close_extras"])
+@pytest.mark.parametrize("error", [OSError("gone"), SystemExit(0)], ids=str)
+def test_environments_that_fail_while_they_are_filmed(monkeypatch, method, error):
+    calls = []
+    whole = getattr(CountingEnv, method)
+
+    def fail(self, *args, **kwargs):
+        if self.render_mode == "rgb_array" and (method != "render" or len(calls) > 1):
+            raise error
+        calls.append(method)
+        return whole(self, *args, **kwargs)
+
+    monkeypatch.setattr(CountingEnv, method, fail)
+    name = method.removesuffix("_extras")
+    words = f"environment fake/Fake-v0: {name} raised {type(error).__name__}: {error}"
+    with pytest.raises(TaskEnvError, match=words):
+        record(config_of("fake/Fake-v0"), VideoConfig())
 
 
 @counting

@@ -1,4 +1,5 @@
 import numpy as np
+import pytest
 from intervals import interval
 from matplotlib.figure import Figure
 
@@ -51,12 +52,17 @@ def test_learning_curve_of_a_single_run_has_no_band():
     assert panel.get_title() == "label (1 run)"
 
 
-def test_learning_curves_stop_where_the_shortest_run_does():
+def test_longer_runs_go_on_and_the_title_says_how_many():
     runs = some_runs([6, 4, 5])
     [panel] = learning_curves({"label": runs}).axes
-    np.testing.assert_array_equal(panel.get_lines()[0].get_xdata(), range(1, 5))
-    expected = np.mean([[row["return/step_0"] for row in run[:4]] for run in runs], axis=0)
-    np.testing.assert_allclose(panel.get_lines()[0].get_ydata(), expected)
+    assert panel.get_title() == "label (3 runs, 2 after iteration 4, 1 after iteration 5)"
+    np.testing.assert_array_equal(panel.get_lines()[0].get_xdata(), range(1, 7))
+    for index, mean in enumerate(panel.get_lines()[0].get_ydata()):
+        assert mean == pytest.approx(np.mean([run[index]["return/step_0"] for run in runs if len(run) > index]))
+    positions, low, high = band(panel.collections[0])
+    two = np.array([[run[4]["return/step_0"]] for run in runs if len(run) > 4])
+    assert positions[-1] == 5  # of one run there is no interval
+    np.testing.assert_allclose([low[-1], high[-1]], np.ravel(interval(two)))
 
 
 def test_learning_curves_have_a_panel_for_each_group_on_one_scale():

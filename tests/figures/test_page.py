@@ -70,3 +70,40 @@ def test_captions_do_not_stay():
     before = page.compose(shown, [NO_TEXT])
     assert not np.array_equal(before, page.compose(shown, [("some", "words")]))
     np.testing.assert_array_equal(before, page.compose(shown, [NO_TEXT]))
+
+
+@pytest.mark.parametrize(
+    ("height", "width", "shown_height", "shown_width"),
+    [
+        (400, 600, 40, 60),
+        (600, 400, 60, 40),
+        (400, 400, 60, 60),
+        (20, 30, 40, 60),
+        (1, 1000, 1, 60),
+        (1, 1, 60, 60),
+    ],
+)
+def test_pictures_of_other_sizes_are_shown_whole_undistorted_and_in_the_middle(
+    height, width, shown_height, shown_width
+):
+    """The corners of the picture, each of a colour of its own, are at the corners of what is shown."""
+    picture = np.full((height, width, 3), 100, np.uint8)
+    picture[: height // 2, : width // 2] = 50, 0, 0
+    picture[height - height // 2 :, width - width // 2 :] = 0, 0, 50
+    page = Page(60, "", [""], 1).compose([picture], [NO_TEXT])
+    found = np.argwhere((page < 200).any(axis=2))
+    first, last = found.min(axis=0), found.max(axis=0)
+    np.testing.assert_array_equal(last - first + 1, (shown_height, shown_width))
+    filled = Page(60, "", [""], 1).compose([np.zeros((60, 60, 3), np.uint8)], [NO_TEXT])
+    top = np.argwhere((filled < 200).any(axis=2)).min(axis=0)
+    np.testing.assert_array_equal(first, top + (60 - np.array([shown_height, shown_width])) // 2)
+    if min(height, width) > 1:
+        np.testing.assert_array_equal(page[tuple(first)], (50, 0, 0))
+        np.testing.assert_array_equal(page[tuple(last)], (0, 0, 50))
+
+
+def test_pictures_of_the_size_of_the_square_are_not_touched():
+    picture = np.random.default_rng(0).integers(0, 150, (SIZE, SIZE, 3), np.uint8)
+    page = Page(SIZE, "", [""], 1).compose([picture], [NO_TEXT])
+    (top, left), *_ = place(Page(SIZE, "", [""], 1).compose(pictures(1), [NO_TEXT]), pictures(1)[0])
+    np.testing.assert_array_equal(page[top : top + SIZE, left : left + SIZE], picture)

@@ -91,7 +91,7 @@ def machine() -> dict[str, str]:
 def draw_characters(folder: Path) -> str:
     """A small data set of strokes; returns the option that names it."""
     if not folder.exists():
-        run("strokes", "--output", folder, "--alphabets=5", "--characters=5", "--images=20")
+        run("strokes", "--output", folder, "--alphabets=8", "--characters=10", "--images=20")
     return f"--data.folder={folder}"
 
 

@@ -1,44 +1,38 @@
-"""An independent simulation of sampling by transitions."""
-
-import heapq
+"""Independent simulations of sampling by transitions."""
 
 import numpy as np
 
 
-def simulate_budget(lengths, budget):
-    """Episodes, as (round, slot), that a sampler with a budget completes; None if it wants more of them.
+def simulate_shared(lengths, budget):
+    """Number of episodes that each task completes; None if there are not enough.
 
-    Every slot runs its episodes one after another; the sampler stops at the first moment at which the
-    episodes completed so far hold the budget. `lengths` has shape (round, slot).
+    All tasks step together, each through its episodes of `lengths`, shape (task, episode); it is over after the
+    step in which the completed episodes of all tasks hold the budget.
     """
-    rounds, slots = lengths.shape
-    events = [(int(lengths[0, slot]), slot, 0) for slot in range(slots)]
-    heapq.heapify(events)
-    completed, collected = set(), 0
-    while True:
-        now, out_of_episodes = events[0][0], False
-        while events and events[0][0] == now:
-            _, slot, number = heapq.heappop(events)
-            completed.add((number, slot))
-            collected += lengths[number, slot]
-            if number + 1 < rounds:
-                heapq.heappush(events, (now + int(lengths[number + 1, slot]), slot, number + 1))
-            else:
-                out_of_episodes = True
+    completed, elapsed = [0] * len(lengths), [0] * len(lengths)
+    collected = 0
+    while collected < budget:
+        for task, episodes in enumerate(lengths):
+            if completed[task] == len(episodes):
+                return None
+            elapsed[task] += 1
+            if elapsed[task] == episodes[completed[task]]:
+                collected += int(elapsed[task])
+                completed[task] += 1
+                elapsed[task] = 0
+    return completed
+
+
+def simulate_finished(lengths, budget):
+    """Number of episodes that one task collects before it has its budget; None if there are not enough."""
+    collected = 0
+    for number, length in enumerate(lengths):
         if collected >= budget:
-            return completed
-        if out_of_episodes:
-            return None
+            return number
+        collected += int(length)
+    return len(lengths) if collected >= budget else None
 
 
-def kept_by_simulation(lengths, budget):
-    """The simulation of every task as a mask of shape (task, round x slot); `lengths` is (round, task, slot)."""
-    rounds, tasks, slots = lengths.shape
-    kept = np.zeros((tasks, rounds, slots), dtype=bool)
-    for task in range(tasks):
-        completed = simulate_budget(lengths[:, task], budget)
-        if completed is None:
-            return None
-        for number, slot in completed:
-            kept[task, number, slot] = True
-    return kept.reshape(tasks, -1)
+def first(counts, episodes):
+    """Mask of the first so many episodes of each task, shape (task, episode)."""
+    return np.arange(episodes) < np.array(counts)[:, None]

@@ -10,6 +10,7 @@ from gymnasium.spaces import Box
 from mamlrl import envs
 from mamlrl.networks.build import PolicyConfig, make_policy
 from mamlrl.randomness import Randomness
+from mamlrl.sampling.budgets import shared_budget
 from mamlrl.sampling.rollouts import Rollouts
 from mamlrl.sampling.sampler import Sampler
 from mamlrl.sampling.settings import SamplingConfig
@@ -80,10 +81,10 @@ def make_env(num_tasks=TASKS, episodes=EPISODES, **kwargs):
     return env
 
 
-def make_sampler(env, num_tasks=TASKS, policy=None, **config):
+def make_sampler(env, num_tasks=TASKS, policy=None, budget=shared_budget, **config):
     settings = PolicyConfig(hidden_sizes=(8,), initial_std=0.3)
     policy = policy or make_policy(env.single_observation_space, env.single_action_space, settings)
-    return Sampler([env], policy, SamplingConfig(env.num_envs // num_tasks, **config), CPU)
+    return Sampler([env], policy, SamplingConfig(env.num_envs // num_tasks, **config), CPU, budget=budget)
 
 
 def randomness(seed=0, actions_seed=None):

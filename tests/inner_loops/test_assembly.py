@@ -13,7 +13,7 @@ from mamlrl.adaptation.build import make_estimator
 from mamlrl.errors import UserError
 from mamlrl.experiments.command_line import load_config
 from mamlrl.inner_loops import assembly
-from mamlrl.inner_loops.assembly import assemble_policy, assemble_supervised
+from mamlrl.inner_loops.assembly import assemble_acting, assemble_policy, assemble_supervised
 from mamlrl.losses.derivatives import task_gradients
 from mamlrl.losses.likelihood import negative_log_likelihood
 from mamlrl.losses.policy_losses import Reinforce
@@ -101,15 +101,19 @@ def test_another_estimator_and_another_sampling_are_used(experiment):
     assert adapted.rollouts[-1].mask.shape[:2] == (TASKS, 5)
 
 
-def test_environments_that_are_given_are_used_and_watched(experiment, monkeypatch):
+def test_environments_that_are_given_are_used_and_watched(experiment):
     envs = [make_task_env(experiment.env, size * experiment.sampling.episodes_per_task) for size in (1, 3)]
-    monkeypatch.setattr(assembly, "make_task_envs", lambda *_: pytest.fail("made environments"))
+    for env in envs:
+        env.set_tasks(
+            env.sample_tasks(np.random.default_rng(0), env.num_envs // experiment.sampling.episodes_per_task)
+        )
     told = []
-    assembled = assemble_policy(
-        experiment, TASKS, SEED, envs=envs, watch=lambda rewards, running: told.append(len(rewards))
+    acting = assemble_acting(
+        experiment, envs, SEED, experiment.sampling, lambda r, running: told.append(len(running))
     )
-    assert [group.env for group in assembled.sampler.groups] == envs
-    run(assembled, initial(assembled))
+    assert [group.env for group in acting.sampler.groups] == envs
+    params = acting.policy.init(acting.randomness.generator)
+    assert acting.sampler.sample(params, acting.randomness).mask.shape[0] == sum((1, 3))
     assert set(told) == {env.num_envs for env in envs}
 
 

@@ -153,8 +153,8 @@ def test_paths_of_a_regression_are_refused(trained, tmp_path, capsys):
 def test_a_loss_that_is_not_finite_stops_the_run(tmp_path, capsys):
     assert run("train", *TINY_SINUSOID, "--adaptation.step_size=1e30", "--output", tmp_path) == 2
     error = capsys.readouterr().err.splitlines()[-1]
-    assert "iteration 4" in error
-    assert "adaptation.step_size" in error
+    assert "iteration 1: " in error
+    assert "adaptation.step_size 1e+30" in error
 
 
 @pytest.mark.slow
@@ -162,4 +162,4 @@ def test_an_evaluation_whose_adaptation_diverges_says_so(trained, capsys):
     assert run("evaluate", trained, "--evaluation.first_step_size=1e30") == 2
     error = capsys.readouterr().err
     assert "after 1 adaptation steps, the loss of 6 of 6 tasks is not finite" in error
-    assert "evaluation.first_step_size" in error
+    assert "evaluation.first_step_size 1e+30" in error

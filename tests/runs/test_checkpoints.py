@@ -67,7 +67,7 @@ def test_random_generators_continue_where_they_were(saved):
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
 def test_tensors_keep_every_bit_and_their_type(path, dtype):
     params = torch.randn(100, dtype=dtype, generator=torch.Generator().manual_seed(0))
-    save_checkpoint(path, CONFIG, {"params": params})
+    save_checkpoint(path, CONFIG, {"params": params, "iteration": 4})
     _, state = load_checkpoint(path)
     assert state["params"].dtype == dtype
     assert torch.equal(state["params"], params)

@@ -1,4 +1,3 @@
-import math
 import random
 import signal
 from dataclasses import replace
@@ -14,7 +13,6 @@ from mamlrl.experiments.command_line import load_config
 from mamlrl.experiments.plain import plain_experiment
 from mamlrl.learners.policy import MetaLearner
 from mamlrl.runs.checkpoints import load_checkpoint
-from mamlrl.runs.metrics_file import MetricsWriter, read_metrics
 from mamlrl.runs.saved import best_checkpoint, latest_checkpoint
 from mamlrl.runs.training import train
 
@@ -178,14 +176,3 @@ def test_diverged_simulations_are_counted_and_do_not_stop_the_run(monkeypatch):
     assert metrics["diverged_simulations"] == 2  # one before adaptation, one after
     assert all(map(torch.isfinite, map(torch.tensor, metrics.values())))
     assert torch.isfinite(learner.params).all()
-
-
-def test_a_run_of_another_version_keeps_its_columns(tmp_path):
-    (tmp_path / "metrics.csv").write_text("iteration,old,both\n1,2.0,3.0\n")
-    writer = MetricsWriter(tmp_path, iteration=1)
-    writer.write({"iteration": 2, "both": 4.0, "new": 5.0})
-    writer.close()
-    first, second = read_metrics(tmp_path / "metrics.csv")
-    assert first == {"iteration": 1, "old": 2, "both": 3}
-    assert (second.keys(), second["iteration"], second["both"]) == (first.keys(), 2, 4)
-    assert math.isnan(second["old"])

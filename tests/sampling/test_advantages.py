@@ -3,37 +3,13 @@ from dataclasses import fields, replace
 import numpy as np
 import pytest
 import torch
+from random_rollouts import ACTIONS, EPISODES, NO_NOISE, TASKS, TIME, make_mask, make_rollouts, normal
 
 from mamlrl.losses.batches import Batch
 from mamlrl.losses.policy_losses import Reinforce, Surrogate
 from mamlrl.networks.gaussian import DiagonalGaussian
 from mamlrl.sampling.advantages import AdvantageConfig, discounted_sum, gae, process, standardize
 from mamlrl.sampling.rollouts import Rollouts
-
-TASKS, EPISODES, TIME, SIZE, ACTIONS = 4, 5, 12, 3, 2
-
-
-def normal(*shape, seed=0, dtype=torch.float64):
-    return torch.randn(*shape, generator=torch.Generator().manual_seed(seed), dtype=dtype)
-
-
-def make_mask(seed=0):
-    """Random lengths; task 0 is full, episode 1 of task 1 is left out altogether."""
-    lengths = torch.randint(1, TIME + 1, (TASKS, EPISODES, 1), generator=torch.Generator().manual_seed(seed))
-    lengths[0] = TIME
-    lengths[1, 1] = 0
-    return (torch.arange(TIME) < lengths).double()
-
-
-def make_rollouts(dtype=torch.float64):
-    mask = make_mask()
-    return Rollouts(
-        observations=normal(TASKS, EPISODES, TIME, SIZE, seed=1, dtype=dtype),
-        actions=normal(TASKS, EPISODES, TIME, ACTIONS, seed=2, dtype=dtype),
-        rewards=normal(TASKS, EPISODES, TIME, seed=3) * mask,
-        mask=mask,
-        outputs=normal(TASKS, EPISODES, TIME, 2 * ACTIONS, seed=4, dtype=dtype),
-    )
 
 
 def gae_by_hand(rewards, values, discount, gae_lambda):
@@ -110,7 +86,7 @@ def test_standardized_advantages_have_mean_zero_and_standard_deviation_one_per_t
     mask = make_mask()
     scales = torch.tensor([1.0, 10.0, 1e3, 0.01], dtype=torch.float64)[:, None, None]
     advantages = 5 + scales * normal(TASKS, EPISODES, TIME)
-    result = standardize(advantages, mask)
+    result = standardize(advantages, mask, NO_NOISE)
     assert (result[mask == 0] == 0).all()
     for task in range(TASKS):
         kept = mask[task] > 0
@@ -124,12 +100,14 @@ def test_standardized_advantages_have_mean_zero_and_standard_deviation_one_per_t
 def test_standardizing_ignores_masked_steps():
     mask, advantages = make_mask(), normal(TASKS, EPISODES, TIME)
     spoiled = torch.where(mask > 0, advantages, 1e3)
-    torch.testing.assert_close(standardize(spoiled, mask), standardize(advantages, mask), rtol=0, atol=0)
+    torch.testing.assert_close(
+        standardize(spoiled, mask, NO_NOISE), standardize(advantages, mask, NO_NOISE), rtol=0, atol=0
+    )
 
 
 def test_equal_advantages_become_zero():
     mask = make_mask()
-    result = standardize(torch.full_like(mask, 0.1), mask)
+    result = standardize(torch.full_like(mask, 0.1), mask, NO_NOISE)
     assert result.abs().max() < 1e-6
 
 

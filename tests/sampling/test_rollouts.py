@@ -1,51 +1,11 @@
 from dataclasses import fields, replace
 
-import numpy as np
 import pytest
 import torch
-from budgets import kept_by_simulation
 
-from mamlrl.sampling.rollouts import Rollouts, join, keep, within_budget
+from mamlrl.sampling.rollouts import Rollouts, join, keep
 
 FIELDS = [field.name for field in fields(Rollouts)]
-
-
-def masks_of(lengths, horizon):
-    return [(torch.arange(horizon) < torch.as_tensor(one)[..., None]).double() for one in lengths]
-
-
-@pytest.mark.parametrize("seed", range(20))
-@pytest.mark.parametrize("longest", [2, 5, 30])
-def test_budget_keeps_what_a_sampler_with_slots_completes(seed, longest):
-    rng = np.random.default_rng(seed)
-    tasks, slots, horizon = 3, 4, 30
-    lengths = rng.integers(1, longest + 1, (80, tasks, slots))
-    budget = slots * horizon
-    answers = []
-    for rounds in (1, 2, 3, 5, 10, 20, 80):
-        expected = kept_by_simulation(lengths[:rounds], budget)
-        kept = within_budget(masks_of(lengths[:rounds], horizon), budget)
-        assert (kept is None) == (expected is None)
-        if expected is not None:
-            np.testing.assert_array_equal(kept.numpy().astype(bool), expected)
-        answers.append(expected is not None)
-    assert answers[-1]
-    assert not answers[0] or longest == horizon
-
-
-def test_budget_of_full_episodes_needs_one_round():
-    masks = [torch.ones(2, 3, 10, dtype=torch.float64)]
-    assert within_budget(masks, 30).all()
-    assert within_budget(masks, 31) is None
-
-
-def test_budget_waits_for_slots_that_may_still_complete_episodes():
-    # slot 1 has run out of episodes at time 1, while the budget is reached by slot 0 at time 10
-    one_round = np.array([[[10, 1]]])
-    assert within_budget(masks_of(one_round, 10), 10) is None
-    two_rounds = np.array([[[10, 1]], [[10, 9]]])
-    kept = within_budget(masks_of(two_rounds, 10), 10)
-    assert kept.tolist() == [[True, True, False, True]]
 
 
 def some_rollouts(tasks, episodes, time, seed=0):

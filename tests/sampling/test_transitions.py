@@ -2,8 +2,10 @@
 
 import numpy as np
 import torch
-from budgets import kept_by_simulation
+from budgets import first, simulate_finished, simulate_shared
 from samplers import EPISODES, FIELDS, init, make_env, make_sampler, randomness, sample
+
+from mamlrl.sampling.budgets import finished_budget
 
 
 def rounds_of_episodes(number):
@@ -13,20 +15,35 @@ def rounds_of_episodes(number):
     return [sampler.sample(params, source) for _ in range(number)]
 
 
-def test_sampling_by_transitions_collects_the_budget_and_keeps_what_the_simulation_completes():
+def lengths_of(rounds):
+    """Of the episodes of each task, one after another, shape (task, round x episode)."""
+    return np.concatenate([r.mask.sum(dim=2).int().numpy() for r in rounds], axis=1)
+
+
+def test_in_training_all_tasks_share_the_budget():
     env = make_env()
     rollouts = sample(make_sampler(env, unit="transitions"))
     budget = EPISODES * env.horizon
-    assert (rollouts.mask.sum(dim=(1, 2)) >= budget).all()
+    assert rollouts.mask.sum() >= len(rollouts.mask) * budget
 
     number = rollouts.mask.shape[1] // EPISODES
     assert number > 1
-    rounds = rounds_of_episodes(number)
-    lengths = np.stack([r.mask.sum(dim=2).int().numpy() for r in rounds])
-    expected = kept_by_simulation(lengths, budget)
-    assert kept_by_simulation(lengths[:-1], budget) is None
-    np.testing.assert_array_equal(rollouts.mask[:, :, 0].bool().numpy(), expected)
-    assert not expected.all()
+    lengths = lengths_of(rounds_of_episodes(number))
+    counts = simulate_shared(lengths, len(lengths) * budget)
+    np.testing.assert_array_equal(rollouts.mask[:, :, 0].bool().numpy(), first(counts, lengths.shape[1]))
+    assert min(counts) < lengths.shape[1]
+
+
+def test_in_evaluation_each_task_finishes_its_own():
+    env = make_env()
+    rollouts = sample(make_sampler(env, unit="transitions", budget=finished_budget))
+    budget = EPISODES * env.horizon
+    assert (rollouts.mask.sum(dim=(1, 2)) >= budget).all()
+
+    lengths = lengths_of(rounds_of_episodes(rollouts.mask.shape[1] // EPISODES))
+    counts = [simulate_finished(task, budget) for task in lengths]
+    np.testing.assert_array_equal(rollouts.mask[:, :, 0].bool().numpy(), first(counts, lengths.shape[1]))
+    assert len(set(counts)) > 1
 
 
 def test_sampling_by_transitions_keeps_whole_episodes_as_they_were():

@@ -174,7 +174,18 @@ def test_explained_variance_ignores_masked_steps(returns, mask):
     )
 
 
-def test_explained_variance_of_constant_returns_is_finite(mask):
-    constant = torch.ones(TASKS, EPISODES, TIME, dtype=torch.float64)
-    explained = explained_variance(constant + 0.1 * torch.linspace(0, 1, TIME), constant, mask)
-    assert explained.isfinite().all()
+@pytest.mark.parametrize("constant", [0.0, 1.0, 0.1, -1e6, 1e-9])
+@pytest.mark.parametrize("noise", [0.0, 1e-16])
+def test_there_is_nothing_to_explain_of_returns_that_do_not_vary_but_for_rounding(
+    mask, generator, constant, noise
+):
+    rounding = noise * torch.randn(mask.shape, generator=generator, dtype=torch.float64)
+    returns = constant * (1 + rounding)
+    returns[1] = torch.linspace(0, 1, TIME)
+    explained = explained_variance(returns + 0.1, returns, mask)
+    assert explained.isnan().tolist() == [True, False, True, True]
+
+
+def test_small_but_true_differences_of_returns_are_explained(returns, mask):
+    explained = explained_variance(1 + 1e-9 * returns, 1 + 1e-9 * returns, mask)
+    torch.testing.assert_close(explained, torch.ones(TASKS, dtype=torch.float64))

@@ -13,7 +13,7 @@ SMALL = [
     "--data.ways=2",
     "--data.queries=2",
     "--data.validation_tasks=2",
-    "--policy.hidden_sizes=[3, 2]",
+    "--network.hidden_sizes=[3, 2]",
     "--meta_batch_size=2",
     "--iterations=2",
     "--save_every=1",
@@ -25,7 +25,7 @@ SMALL = [
 @pytest.fixture(scope="module")
 def strokes(tmp_path_factory):
     folder = tmp_path_factory.mktemp("data") / "strokes"
-    assert run("strokes", "--output", folder, "--alphabets=2", "--characters=4", "--images=3") == 0
+    assert run("strokes", "--output", folder, "--alphabets=2", "--characters=8", "--images=3") == 0
     return folder
 
 
@@ -75,7 +75,7 @@ def test_meta_training_learns_to_tell_new_characters_apart(config, tmp_path):
     [
         (["--data.folder={data}/none"], "data.folder: there is no folder {data}/none; strokes needs one"),
         (["--data.folder={data}", "--data.queries=3"], "has 3 images, but a task needs 1 shots and 3 queries"),
-        (["--data.folder={data}", "--policy.context_size=2"], "policy: the convolutional network"),
+        (["--data.folder={data}", "--network.context_size=2"], "network: the convolutional network"),
     ],
 )
 def test_data_that_do_not_serve_leave_nothing_behind(options, message, strokes, tmp_path, capsys):

@@ -90,6 +90,41 @@ def test_program_groups_runs_that_differ_only_in_their_seed(trained, tmp_path, d
     np.testing.assert_allclose(panels[1].get_lines()[1].get_ydata(), values["other"])
 
 
+def test_a_resumed_run_shares_the_panel_of_the_others_and_goes_on_alone(trained, tmp_path, drawn):
+    shutil.copytree(trained / "second", tmp_path / "resumed")
+    options = ["--iterations=5", "--evaluation.steps=1", "--env.kwargs.horizon=10"]
+    assert run("train", "--output", tmp_path / "resumed", "--resume", *options) == 0
+    runs = [trained / "first", tmp_path / "resumed"]
+    assert run("plot", "curves", *runs, "--output", tmp_path / "figure.png") == 0
+    [panel] = drawn[0].axes
+    assert panel.get_title() == "first (2 runs, 1 after iteration 3)"
+    first, resumed = ([float(row["return/step_1"]) for row in deterministic_rows(folder)] for folder in runs)
+    expected = [*np.mean([first, resumed[:3]], axis=0), *resumed[3:]]
+    np.testing.assert_allclose(panel.get_lines()[1].get_ydata(), expected)
+
+
+@pytest.mark.parametrize(
+    ("key", "value"), [("device: cpu", "device: cuda"), ("horizon: 10", "horizon: 10\n    num_threads: 3")]
+)
+def test_the_machine_makes_no_other_experiment(trained, tmp_path, drawn, key, value):
+    shutil.copytree(trained / "second", tmp_path / "elsewhere")
+    config = tmp_path / "elsewhere" / "config.yaml"
+    config.write_text(config.read_text().replace(key, value, 1))
+    assert value in config.read_text()
+    runs = [trained / "first", tmp_path / "elsewhere"]
+    assert run("plot", "curves", *runs, "--output", tmp_path / "figure.png") == 0
+    assert [panel.get_title() for panel in drawn[0].axes] == ["first (2 runs)"]
+
+
+@pytest.mark.parametrize("name", ["_first", "$x", "a$\\frac$", "caf\udce9", "two\nlines"])
+def test_any_name_can_be_drawn(trained, tmp_path, name):
+    shutil.copytree(trained / "first", tmp_path / name)
+    shutil.copy(trained / "first.json", tmp_path / f"{name}.json")
+    for figure, source in (("curves", name), ("adaptation", f"{name}.json")):
+        assert run("plot", figure, tmp_path / source, "--output", tmp_path / "figure.png") == 0
+        assert_is_a_picture(tmp_path / "figure.png")
+
+
 def test_program_keeps_runs_of_the_same_folder_name_apart(trained, tmp_path, drawn):
     folders = []
     for name in ("first", "other"):

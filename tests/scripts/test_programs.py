@@ -1,7 +1,5 @@
 import re
-import subprocess
 import sys
-from pathlib import Path
 
 import pytest
 from PIL import Image
@@ -11,16 +9,6 @@ from mamlrl import __version__
 from mamlrl.runs.saved import best_checkpoint
 from mamlrl.scripts import main
 from mamlrl.scripts.main import PROGRAMS
-
-ROOT = Path(__file__).parents[2]
-
-
-@pytest.mark.parametrize("program", PROGRAMS)
-def test_scripts_are_the_same_programs(program, tmp_path):
-    command = [sys.executable, str(ROOT / "scripts" / f"{program}.py"), "--help"]
-    result = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path, check=True)
-    assert f"mamlrl {program}" in result.stdout
-    assert ("--trust_region.max_kl" in result.stdout) == (program != "strokes")  # which has no config
 
 
 def test_the_command_lists_its_programs(capsys, monkeypatch):

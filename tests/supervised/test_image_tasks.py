@@ -98,7 +98,7 @@ def test_a_config_names_the_data_and_the_network(tmp_path):
 
 
 def test_the_network_for_images_is_not_compiled(tmp_path):
-    write_strokes(tmp_path, seed=0, alphabets=2, characters=4, images=2)
+    write_strokes(tmp_path, seed=0, alphabets=2, characters=8, images=2)
     small = ["--data.ways=2", "--data.queries=1", "--data.validation_tasks=1", "--network.hidden_sizes=[2]"]
     config = load_config("strokes", [f"--data.folder={tmp_path}", *small, "--compile=true"])
     with pytest.raises(UserError, match=r"compile: the network for strokes .*set it to false"):

@@ -77,6 +77,14 @@ def test_options_that_cannot_be_used(arguments, tmp_path, capsys):
     assert not (tmp_path / "data").exists()
 
 
+def test_what_systems_leave_in_a_folder_does_not_make_it_full(tmp_path):
+    (tmp_path / ".DS_Store").write_bytes(b"junk")
+    write_strokes(tmp_path, seed=0, alphabets=1, characters=1, images=1)
+    assert (tmp_path / ".DS_Store").read_bytes() == b"junk"
+    with pytest.raises(UserError, match="is not empty"):
+        write_strokes(tmp_path, seed=0)
+
+
 def test_a_folder_that_cannot_be_written(tmp_path):
     (tmp_path / "file").touch()
     with pytest.raises(UserError, match=rf"cannot write to {tmp_path}/file"):

@@ -27,6 +27,7 @@ from mamlrl.outer.adam import Adam
 from mamlrl.runs.checkpoints import save_checkpoint
 from mamlrl.supervised.build import make_supervised_tasks
 from mamlrl.supervised.image_sets import ImageSet
+from mamlrl.supervised.trained_classes import as_state
 
 BATCH_SIZE = 64
 
@@ -66,7 +67,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
         params = torch.cat([tensor.flatten() for tensor in tensors])
         path = Path(folder) / f"{name}_seed{config.seed}.pt"
         path.parent.mkdir(parents=True, exist_ok=True)
-        save_checkpoint(path, config, {"params": params, "iteration": int(config.iterations)})
+        state = {"params": params, "iteration": int(config.iterations), **as_state(tasks.class_names)}
+        save_checkpoint(path, config, state)
 
 
 if __name__ == "__main__":

@@ -1,13 +1,16 @@
+"""What `mamlrl benchmark` prints of each kind of experiment."""
+
 import itertools
 import re
 
-import numpy as np
 import pytest
 from programs import TINY, run
 
-import mamlrl.scripts.benchmark
+import mamlrl.benchmarks.bare_physics
+import mamlrl.benchmarks.policy
 import mamlrl.timing
-from mamlrl import MetaLearner, load_config
+from mamlrl.benchmarks.build import BENCHMARKS
+from mamlrl.experiments.build import KINDS
 
 ROWS = {
     "sampling": "s",
@@ -26,8 +29,6 @@ ROWS = {
 }
 PHYSICS_ROWS = {"bare physics, environment steps": "/ s", "sampling / bare physics": ""}
 HALF_CHEETAH = ["--config=half_cheetah_direction", *TINY[1:]]
-
-
 SUPERVISED_ROWS = {
     "first meta-iteration": "s",
     "sampling": "ms",
@@ -43,7 +44,7 @@ SUPERVISED_ROWS = {
 def clock(monkeypatch):
     """A clock that goes on by a second each time it is read."""
     seconds = itertools.count()
-    for module in (mamlrl.timing, mamlrl.scripts.benchmark):
+    for module in (mamlrl.timing, mamlrl.benchmarks.policy, mamlrl.benchmarks.bare_physics):
         monkeypatch.setattr(module, "perf_counter", lambda: float(next(seconds)))
 
 
@@ -83,19 +84,6 @@ def test_sampling_is_measured_against_bare_physics_where_there_is_any(capsys):
     assert rows["sampling / bare physics"][0] == 1
 
 
-@pytest.mark.parametrize("groups", [1, 2])
-def test_bare_physics_are_those_of_the_sampled_episodes(groups):
-    learner = MetaLearner(load_config("half_cheetah_direction", [*TINY[1:], f"--sampling.groups={groups}"]))
-    sampler = learner.sampler
-    assert len(sampler.groups) == groups
-    sampler.set_tasks(sampler.sample_tasks(np.random.default_rng(0)))
-    rollouts = sampler.sample(learner.params, np.random.default_rng(3), learner.randomness.generator)
-    reached = np.concatenate([group.env.simulator.positions for group in sampler.groups])
-    physics = mamlrl.scripts.benchmark.BarePhysics(learner.config, sampler)
-    assert physics.seconds(rollouts, np.random.default_rng(3)) > 0
-    np.testing.assert_array_equal(physics.simulator.positions, reached)
-
-
 def test_it_runs_by_the_clock_of_the_machine(capsys):
     _, rows = benchmark(capsys, "--repeats=1", "--adaptation.steps=2", "--trust_region.curvature_fraction=0.5")
     assert rows.keys() == ROWS.keys()
@@ -108,7 +96,7 @@ def test_nothing_is_written(capsys, tmp_path, monkeypatch):
     assert not list(tmp_path.iterdir())
 
 
-TINY_SINUSOID = ["--config=sinusoid", "--compile=false", "--policy.hidden_sizes=[4]", "--meta_batch_size=2"]
+TINY_SINUSOID = ["--config=sinusoid", "--compile=false", "--network.hidden_sizes=[4]", "--meta_batch_size=2"]
 
 
 @pytest.mark.usefixtures("clock")
@@ -127,3 +115,21 @@ def test_a_supervised_benchmark_runs_by_the_clock_of_the_machine(capsys):
     _, rows = benchmark(capsys, "--repeats=1", "--adaptation.steps=2", config=TINY_SINUSOID)
     assert rows.keys() == SUPERVISED_ROWS.keys()
     assert all(value >= 0 for value, _ in rows.values())
+
+
+@pytest.mark.parametrize("kind", ["policy", "supervised"])
+def test_the_benchmark_is_that_of_the_kind(kind, monkeypatch, capsys):
+    seen = []
+    monkeypatch.setattr(
+        BENCHMARKS, "_entries", {kind: lambda experiment, repeats: seen.append((experiment, repeats))}
+    )
+    assert run("benchmark", f"--kind={kind}", "--repeats=7") == 0
+    assert seen == [(KINDS[kind](), 7)]
+    assert re.fullmatch(r"peak memory +\d+\.\d\d GiB\n", capsys.readouterr().out)
+
+
+def test_a_kind_without_a_benchmark_gives_one_line(monkeypatch, capsys):
+    monkeypatch.setattr(BENCHMARKS, "_entries", {"policy": None})
+    assert run("benchmark", "--kind=supervised") == 2
+    message = "there is no benchmark of this experiment: its kind must be one of policy, got supervised"
+    assert capsys.readouterr() == ("", f"mamlrl: {message}\n")

@@ -1,0 +1,44 @@
+"""Modules that saved experiments name: what a file holds must not decide alone which code runs."""
+
+from __future__ import annotations
+
+import importlib.util
+import sys
+from typing import Any
+
+from mamlrl.errors import UserError
+
+
+def refuse_imports(values: Any, key: str = "") -> None:
+    """Checks that an experiment from a file would import nothing: a setting may be `module:name`.
+
+    Modules that are imported already, or that are not there, pass.
+
+    Args:
+        values: A plain experiment, or a part of it.
+        key: Dotted key of the part.
+
+    Raises:
+        UserError: If a setting names another module; the message says how to allow it.
+    """
+    if isinstance(values, dict):
+        for name, value in values.items():
+            refuse_imports(value, f"{key}.{name}".lstrip("."))
+    elif isinstance(values, list | tuple):
+        for value in values:
+            refuse_imports(value, key)
+    elif isinstance(values, str):
+        module, colon, _ = values.rpartition(":")
+        if colon and key != "device" and module not in sys.modules and _exists(module):
+            raise UserError(
+                f"{key} {values} would import the module {module}; if you trust it, say --allow_import {module} "
+                f"(in Python: import {module} first)"
+            )
+
+
+def _exists(module: str) -> bool:
+    """Returns whether a module may be there, without importing the packages that it is in."""
+    try:
+        return importlib.util.find_spec(module.partition(".")[0]) is not None
+    except (ImportError, ValueError):  # an empty or impossible name
+        return False

@@ -1,0 +1,188 @@
+"""Calls of an environment's methods: whatever it raises, or returns against its contract, becomes one line."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mamlrl.envs import TaskEnv
+from mamlrl.envs.task_env import Frame
+from mamlrl.errors import FOREIGN_ERRORS, TaskEnvError, one_line
+
+_SHOWN_TASKS = 3  # whose parameters a message gives
+_OF_EPISODES = ("reset", "step", "render")  # methods whose errors may be due to the tasks that are set
+_KINDS = {"numbers": "fiub", "booleans": "b"}  # of NumPy types
+
+# observations, rewards, terminations, truncations
+EnvStep = tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.bool_], NDArray[np.bool_]]
+
+
+class CheckedEnv:
+    """Calls an environment's methods for those who rely on its contract, `TaskEnv`.
+
+    Arrays are copied on the way: what is returned here is the caller's own, and the environment may keep and write
+    into what it is given.
+
+    All methods raise a TaskEnvError if the environment raises an error, wants to leave Python, or returns what its
+    contract does not allow; the message names environment, method, tasks, what came and what was expected.
+
+    Args:
+        env: The environment.
+        first_task: Number of its first task among all that are sampled.
+        episodes_per_task: Sub-environments of each task.
+    """
+
+    def __init__(self, env: TaskEnv, first_task: int = 0, episodes_per_task: int = 1) -> None:
+        self._env = env
+        self._first_task = first_task
+        self._episodes = episodes_per_task
+        self._time = 0
+
+    @property
+    def name(self) -> str:
+        """Its id, or its class if it is not registered."""
+        spec = getattr(self._env, "spec", None)
+        return spec.id if spec is not None else type(self._env.unwrapped).__name__
+
+    def sample_tasks(self, rng: np.random.Generator, num_tasks: int) -> NDArray[np.float64]:
+        """See `TaskEnv.sample_tasks`."""
+        with self._call("sample_tasks"):
+            tasks = self._env.sample_tasks(rng, num_tasks)
+        return self._tasks("sample_tasks", tasks, num_tasks)
+
+    def sample_test_tasks(self, rng: np.random.Generator, num_tasks: int) -> NDArray[np.float64]:
+        """See `TaskEnv.sample_test_tasks`."""
+        with self._call("sample_test_tasks"):
+            tasks = self._env.sample_test_tasks(rng, num_tasks)
+        return self._tasks("sample_test_tasks", tasks, num_tasks)
+
+    def set_tasks(self, tasks: NDArray[np.float64]) -> None:
+        """See `TaskEnv.set_tasks`."""
+        with self._call("set_tasks"):
+            self._env.set_tasks(tasks.copy())
+
+    def describe_task(self, task: NDArray[np.float64]) -> str:
+        """See `TaskEnv.describe_task`."""
+        with self._call("describe_task"):
+            return str(self._env.describe_task(task.copy()))
+
+    def reset(self, seed: int) -> NDArray[np.float64]:
+        """Starts new episodes, see `TaskEnv.reset`; returns observations, shape (num_envs, ...)."""
+        self._time = 0
+        with self._call("reset"):
+            returned = self._env.reset(seed=seed)
+        observations, _ = self._parts("reset", returned, ("observations", "info"))
+        return self._observations("reset", observations)
+
+    def step(self, actions: NDArray[Any]) -> EnvStep:
+        """Steps once, see `TaskEnv.step`; returns observations, rewards, terminations and truncations."""
+        with self._call("step"):
+            returned = self._env.step(actions)
+        names = ("observations", "rewards", "terminations", "truncations", "info")
+        observations, rewards, terminated, truncated, _ = self._parts("step", returned, names)
+        self._time += 1
+        shape = (self._env.num_envs,)
+        return (
+            self._observations("step", observations),
+            self._array("step", "rewards", rewards, shape).astype(np.float64),
+            self._array("step", "terminations", terminated, shape, "booleans").copy(),
+            self._array("step", "truncations", truncated, shape, "booleans").copy(),
+        )
+
+    def diverged(self) -> NDArray[np.bool_]:
+        """Which current episodes ended because their simulation diverged, shape (num_envs,)."""
+        with self._call("diverged"):
+            diverged = self._env.diverged
+        return self._array("diverged", "an array", diverged, (self._env.num_envs,), "booleans").copy()
+
+    def render(self) -> tuple[Frame, ...]:
+        """Draws every sub-environment; returns its pictures, shape (height, width, 3)."""
+        with self._call("render"):
+            pictures = self._env.render()
+        count = self._env.num_envs
+        if not isinstance(pictures, tuple | list) or len(pictures) != count:
+            raise self._unexpected("render", _kind_of(pictures), f"a tuple of {count} pictures")
+        for picture in pictures:
+            shape = np.shape(picture)
+            if getattr(picture, "dtype", None) != np.uint8 or len(shape) != 3 or shape[-1] != 3 or 0 in shape:
+                expected = "pictures of shape (height, width, 3) and type uint8"
+                raise self._unexpected("render", _kind_of(picture), expected)
+        return tuple(picture.copy() for picture in pictures)
+
+    def close(self) -> None:
+        """Releases what the environment holds."""
+        with self._call("close"):
+            self._env.close()
+
+    def task_text(self, task: int) -> str:
+        """Names a task of this environment by its number among all that are sampled, and its parameters."""
+        return f"task {self._first_task + task} (parameters {self._parameters(task)})"
+
+    def _parameters(self, task: int) -> str:
+        try:
+            return str(np.asarray(self._env.tasks[task * self._episodes]).tolist())
+        except Exception:  # whatever is wrong with an environment, its first error is the one to tell
+            return "unknown"
+
+    def _where(self) -> str:
+        count = self._env.num_envs // self._episodes
+        if count == 1:
+            return f"{self.task_text(0)}, time step {self._time}"
+        shown = [self._parameters(task) for task in range(min(count, _SHOWN_TASKS))]
+        listed = ", ".join(shown + ["..."] * (count > _SHOWN_TASKS))
+        last = self._first_task + count - 1
+        return f"tasks {self._first_task} to {last} (parameters {listed}), time step {self._time}"
+
+    @contextmanager
+    def _call(self, method: str) -> Iterator[None]:
+        """Turns what the block raises into a `TaskEnvError`."""
+        try:
+            yield
+        except FOREIGN_ERRORS as error:
+            place = f" in {self._where()}" if method in _OF_EPISODES else ""
+            raise TaskEnvError(f"environment {self.name}: {method} raised {one_line(error)}{place}") from error
+
+    def _unexpected(self, method: str, came: str, expected: str) -> TaskEnvError:
+        return TaskEnvError(f"environment {self.name}: {method} returned {came}; expected {expected}")
+
+    def _parts(self, method: str, returned: Any, names: tuple[str, ...]) -> tuple[Any, ...]:
+        if not isinstance(returned, tuple | list) or len(returned) != len(names):
+            raise self._unexpected(method, _kind_of(returned), f"({', '.join(names)})")
+        return tuple(returned)
+
+    def _tasks(self, method: str, tasks: Any, num_tasks: int) -> NDArray[np.float64]:
+        array = self._array(method, "tasks", tasks, (num_tasks, *(self._env.task_space.shape or ()))).astype(np.float64)
+        if not np.isfinite(array).all():
+            raise self._unexpected(method, f"tasks that are not finite, {array.tolist()}", "finite numbers")
+        return array
+
+    def _observations(self, method: str, observations: Any) -> NDArray[np.float64]:
+        shape = (self._env.num_envs, *self._env.single_observation_space.shape)
+        return self._array(method, "observations", observations, shape).astype(np.float64)
+
+    def _array(
+        self, method: str, what: str, value: Any, shape: tuple[int, ...], content: str = "numbers"
+    ) -> NDArray[Any]:
+        """Returns a value as an array, which may be the environment's own, if its shape and type are right."""
+        try:
+            array = np.asarray(value)
+        except Exception as error:
+            raise self._unexpected(
+                method, f"{what} of {_kind_of(value)}", f"{content} of shape {shape}"
+            ) from error
+        if array.shape != shape or array.dtype.kind not in _KINDS[content]:
+            raise self._unexpected(method, f"{what} of {_kind_of(array)}", f"{content} of shape {shape}")
+        return array
+
+
+def _kind_of(value: Any) -> str:
+    """Says what a value is."""
+    if isinstance(value, np.ndarray):
+        return f"shape {value.shape} and type {value.dtype}"
+    if isinstance(value, tuple | list):
+        return f"a {type(value).__name__} of {len(value)}"
+    return f"type {type(value).__name__}"

@@ -1,0 +1,22 @@
+"""A problem that several files compare estimators on."""
+
+import pytest
+from comparisons import smooth
+
+from mamlrl.benchmarks.comparison import solve
+from mamlrl.benchmarks.problems import sample_problem
+
+
+@pytest.fixture(scope="session")
+def config():
+    return smooth()
+
+
+@pytest.fixture(scope="session")
+def problem(config):
+    return sample_problem(config)
+
+
+@pytest.fixture(scope="session")
+def reference(config, problem):
+    return solve(problem, config.adaptation)

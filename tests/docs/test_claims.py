@@ -1,0 +1,88 @@
+"""Every number in the README's result tables is that of its file; the slow part makes the files anew."""
+
+import json
+import re
+from pathlib import Path
+
+import numpy as np
+import pytest
+from programs import run
+
+from mamlrl.evaluation.evaluation import mean_interval
+
+ROOT = Path(__file__).parents[2]
+RESULTS = ROOT / "docs" / "results"
+TEXT = (ROOT / "README.md").read_text()
+STEPS, SINES, IMAGES = (0, 1, 2, 3), (1, 5, 10), (0, 1, 3, 10)
+
+# first cell of a row to the file, the seeds it is of (None: the mean over all), the steps, and the decimals
+ROWS = {
+    "config `navigation2d` (step size of the code)": ("navigation2d/episodes_1000.json", None, STEPS, 2),
+    "the same on the 40 goals": ("navigation2d/episodes.json", None, STEPS, 2),
+    "the same, sampled by transitions": ("navigation2d/transitions_1000.json", None, STEPS, 2),
+    "config `navigation2d_text` (the text's settings)": ("navigation2d_text/episodes_1000.json", None, STEPS, 2),
+    "its policies on the 40 goals": ("navigation2d_text/episodes.json", None, STEPS, 2),
+    "its policies, sampled by transitions": ("navigation2d_text/transitions_1000.json", None, STEPS, 2),
+    "MAML": ("navigation2d_methods/maml.json", None, STEPS, 2),
+    "first-order MAML": ("navigation2d_methods/first_order.json", None, STEPS, 2),
+    "Meta-SGD": ("navigation2d_methods/meta_sgd.json", None, STEPS, 2),
+    "iMAML": ("navigation2d_methods/imaml.json", None, STEPS, 2),
+    "ProMP": ("navigation2d_methods/promp.json", None, STEPS, 2),
+    "`half_cheetah_direction`": ("half_cheetah_direction/evaluation.json", 0, STEPS, 2),
+    "the same, seed 1": ("half_cheetah_direction/evaluation.json", 1, STEPS, 2),
+    "the same, seed 2": ("half_cheetah_direction/evaluation.json", 2, STEPS, 2),
+    "`half_cheetah_direction_gymnasium`": ("half_cheetah_direction_gymnasium/evaluation.json", 0, STEPS, 2),
+    "`half_cheetah_velocity`": ("half_cheetah_velocity/evaluation.json", 0, STEPS, 2),
+    "`ant_direction`": ("ant_direction/evaluation.json", 0, STEPS, 2),
+    "`ant_direction_gymnasium`, still rising": ("ant_direction_gymnasium/evaluation.json", 0, STEPS, 2),
+    "MAML, sine waves": ("sinusoid/maml_5_shots.json", 0, SINES, 3),
+    "first-order MAML, sine waves": ("sinusoid/first_order.json", 0, SINES, 3),
+    "Meta-SGD, later steps of 1/20": ("sinusoid/meta_sgd.json", 0, SINES, 3),
+    "iMAML, a step being a solution (600 tasks)": ("sinusoid/imaml.json", 0, SINES, 3),
+    "pretrained on all tasks, step size 0.01": ("sinusoid/pretrained.json", 0, SINES, 3),
+    "a network for each of 500 tasks, averaged": ("sinusoid/averaged_none.json", 0, SINES, 3),
+    "the same, pulled to 0": ("sinusoid/averaged_l2.json", 0, SINES, 3),
+    "the same, pulled to their mean": ("sinusoid/averaged_mean.json", 0, SINES, 3),
+    "MAML (`--config strokes`)": ("strokes/maml.json", 0, IMAGES, 3),
+    "first-order MAML (`--adaptation.estimator first_order`)": ("strokes/first_order.json", 0, IMAGES, 3),
+    "iMAML (`--config strokes_imaml`), a step being 16 gradient steps": ("strokes/imaml.json", 0, IMAGES, 3),
+    "pretrained, new random head, step size 0.1": ("strokes/random_head.json", 0, IMAGES, 3),
+    "pretrained, new head of zeros, step size 0.03": ("strokes/zero_head.json", 0, IMAGES, 3),
+}
+CHECKPOINTS = sorted(RESULTS.glob("*/evaluation.json"))
+
+
+def cells(label):
+    """The cells with intervals of the row with a label."""
+    (row,) = (line for line in TEXT.splitlines() if line.startswith(f"| {label} |"))
+    return [cell.strip() for cell in row.split("|") if "+-" in cell]
+
+
+@pytest.mark.parametrize("label", ROWS)
+def test_a_row_is_that_of_its_file(label):
+    name, seed, steps, decimals = ROWS[label]
+    records = [r for r in json.loads((RESULTS / name).read_text()) if seed in (None, r["seed"])]
+    expected = []
+    for step in steps:
+        rows = [record["steps"][step] for record in records]
+        mean, width = rows[0]["mean"], rows[0]["interval_95"]
+        if len(rows) > 1:
+            mean, width = mean_interval([row["mean"] for row in rows])
+        expected.append(f"{mean:.{decimals}f} +- {width:.{decimals}f}")
+    assert cells(label) == expected
+
+
+def test_every_row_with_an_interval_is_checked():
+    labels = [line.split("|")[1].strip() for line in TEXT.splitlines() if re.match(r"\|.*\d \+- \d", line)]
+    assert sorted(labels) == sorted(ROWS)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("path", CHECKPOINTS, ids=lambda path: path.parent.name)
+def test_evaluate_makes_the_file(path, tmp_path):
+    checkpoints = sorted(path.parent.glob("seed*.pt"))
+    assert run("evaluate", *checkpoints, "--json", tmp_path / "evaluation.json") == 0
+    recorded, made = (json.loads(file.read_text()) for file in (path, tmp_path / "evaluation.json"))
+    for before, now in zip(recorded, made, strict=True):
+        means = [[row["mean"] for row in record["steps"]] for record in (before, now)]
+        np.testing.assert_allclose(*means, rtol=0.02, atol=1.5)

@@ -11,7 +11,7 @@ import torch
 from mamlrl.errors import UserError
 from mamlrl.experiments.differences import differences, training_differences
 from mamlrl.experiments.experiment import Experiment
-from mamlrl.runs.saved import SavedRun, best_checkpoint
+from mamlrl.runs.saved import SavedRun
 
 SHOWN = 3  # differences in a message
 REMEDY = "evaluate them one by one"
@@ -19,6 +19,8 @@ REMEDY = "evaluate them one by one"
 
 def check_repetitions(runs: Sequence[SavedRun], evaluated: Sequence[Experiment]) -> None:
     """Refuses to take runs together that do not differ in their seed alone.
+
+    They may be after different numbers of meta-iterations: the best of each run is.
 
     Args:
         runs: What was trained.
@@ -54,10 +56,4 @@ def _check_two_samples(one: SavedRun, other: SavedRun) -> None:
     if other.experiment.seed == seed:
         raise UserError(
             f"{both} were trained with the same seed ({seed}), and are no two samples; leave one of them out"
-        )
-    first, second = one.state["iteration"], other.state["iteration"]
-    best = best_checkpoint(one.path).name
-    if first != second and not one.path.name == other.path.name == best:  # those may be of any iteration
-        raise UserError(
-            f"{both} cannot be averaged: they are after {first} and {second} meta-iterations; {REMEDY}"
         )

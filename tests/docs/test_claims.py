@@ -17,12 +17,10 @@ STEPS, SINES, IMAGES = (0, 1, 2, 3), (1, 5, 10), (0, 1, 3, 10)
 
 # first cell of a row to the file, the seeds it is of (None: the mean over all), the steps, and the decimals
 ROWS = {
-    "config `navigation2d` (step size of the code)": ("navigation2d/episodes_1000.json", None, STEPS, 2),
-    "the same on the 40 goals": ("navigation2d/episodes.json", None, STEPS, 2),
-    "the same, sampled by transitions": ("navigation2d/transitions_1000.json", None, STEPS, 2),
-    "config `navigation2d_text` (the text's settings)": ("navigation2d_text/episodes_1000.json", None, STEPS, 2),
-    "its policies on the 40 goals": ("navigation2d_text/episodes.json", None, STEPS, 2),
-    "its policies, sampled by transitions": ("navigation2d_text/transitions_1000.json", None, STEPS, 2),
+    "config `navigation2d` (step size of the code)": ("navigation2d/episodes.json", None, STEPS, 2),
+    "the same, sampled by transitions as the paper's code does": ("navigation2d/transitions.json", None, STEPS, 2),
+    "config `navigation2d_text` (the text's settings)": ("navigation2d_text/episodes.json", None, STEPS, 2),
+    "the same, sampled by transitions": ("navigation2d_text/transitions.json", None, STEPS, 2),
     "MAML": ("navigation2d_methods/maml.json", None, STEPS, 2),
     "first-order MAML": ("navigation2d_methods/first_order.json", None, STEPS, 2),
     "Meta-SGD": ("navigation2d_methods/meta_sgd.json", None, STEPS, 2),
@@ -35,8 +33,8 @@ ROWS = {
     "`half_cheetah_velocity`": ("half_cheetah_velocity/evaluation.json", 0, STEPS, 2),
     "`ant_direction`": ("ant_direction/evaluation.json", 0, STEPS, 2),
     "`ant_direction_gymnasium`, still rising": ("ant_direction_gymnasium/evaluation.json", 0, STEPS, 2),
-    "MAML, sine waves": ("sinusoid/maml_5_shots.json", 0, SINES, 3),
-    "first-order MAML, sine waves": ("sinusoid/first_order.json", 0, SINES, 3),
+    "MAML, 5 shots": ("sinusoid/maml_5_shots.json", 0, SINES, 3),
+    "first-order MAML, 5 shots": ("sinusoid/first_order.json", 0, SINES, 3),
     "Meta-SGD, later steps of 1/20": ("sinusoid/meta_sgd.json", 0, SINES, 3),
     "iMAML, a step being a solution (600 tasks)": ("sinusoid/imaml.json", 0, SINES, 3),
     "pretrained on all tasks, step size 0.01": ("sinusoid/pretrained.json", 0, SINES, 3),
@@ -54,7 +52,7 @@ CHECKPOINTS = sorted(RESULTS.glob("*/evaluation.json"))
 
 def cells(label):
     """The cells with intervals of the row with a label."""
-    (row,) = (line for line in TEXT.splitlines() if line.startswith(f"| {label} |"))
+    (row,) = (line for line in TEXT.splitlines() if line.startswith(f"| {label} |") and "+-" in line)
     return [cell.strip() for cell in row.split("|") if "+-" in cell]
 
 

@@ -18,7 +18,9 @@ def check_whole_number(name: str, value: Any, least: int) -> None:
     if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < least:
         raise ValueError(f"{name} must be a whole number of at least {least}, got {value}")
     if value > LIMIT:
-        raise ValueError(f"{name} must be a whole number of at most {LIMIT:.0f}, got {value:.4g}")
+        raise ValueError(
+            f"{name} must be a whole number of at most {LIMIT:.0f}, got one of {len(str(value))} digits"
+        )
 
 
 def check_number(name: str, value: Any, above: float) -> None:

@@ -38,6 +38,8 @@ class Randomness:
         """
         self.rng.bit_generator.state = state["rng"]
         saved = state["generator"].cpu()
+        if saved.dtype != torch.uint8:
+            raise TypeError(f"the state of a generator is of bytes, not {saved.dtype}")
         if saved.shape == self.generator.get_state().shape:
             self.generator.set_state(saved)
         else:

@@ -155,7 +155,9 @@ class CheckedEnv:
         return tuple(returned)
 
     def _tasks(self, method: str, tasks: Any, num_tasks: int) -> NDArray[np.float64]:
-        array = self._array(method, "tasks", tasks, (num_tasks, *(self._env.task_space.shape or ()))).astype(np.float64)
+        array = self._array(method, "tasks", tasks, (num_tasks, *(self._env.task_space.shape or ()))).astype(
+            np.float64
+        )
         if not np.isfinite(array).all():
             raise self._unexpected(method, f"tasks that are not finite, {array.tolist()}", "finite numbers")
         return array

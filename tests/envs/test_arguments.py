@@ -13,9 +13,15 @@ from mamlrl.envs.arguments import (
 NOT_NUMBERS = ["3", None, True, np.nan, np.inf, -np.inf, LIMIT, 10**400, [1.0], {}, 1j]
 
 
-@pytest.mark.parametrize("value", [2, 3, np.int64(2), 10**400])
+@pytest.mark.parametrize("value", [2, 3, np.int64(2), int(LIMIT)])
 def test_whole_numbers_pass(value):
     check_whole_number("size", value, least=2)
+
+
+@pytest.mark.parametrize("value", [int(LIMIT) + 1, 10**20, 10**400])
+def test_whole_numbers_beyond_any_memory_are_refused(value):
+    with pytest.raises(ValueError, match=r"^size must be a whole number of at most 1000000000"):
+        check_whole_number("size", value, least=2)
 
 
 @pytest.mark.parametrize("value", [1, -2, 2.0, 2.5, "2", None, True, np.nan, [2], np.int64(1)])

@@ -109,8 +109,8 @@ def test_parameters_of_another_policy_are_refused():
 
 def test_evaluation_by_transitions_collects_at_least_the_budget():
     near = ["--env.kwargs.goal_range=0.005", "--sampling.rescale_actions=false"]
-    near += ["--policy.initial_std=0.02", "--policy.min_std=1e-6"]
-    evaluation = evaluated("--sampling.unit=transitions", *near, "--evaluation.first_step_size=1e-5")
+    near += ["--policy.initial_std=0.003", "--policy.min_std=1e-6"]
+    evaluation = evaluated("--sampling.unit=transitions", *near, "--evaluation.first_step_size=0")
     assert evaluation.returns.shape == (3, 3)
     assert np.isfinite(evaluation.returns).all()
     for rollouts in evaluation.adapted.rollouts:

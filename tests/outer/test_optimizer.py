@@ -35,7 +35,8 @@ def test_moments_survive_a_checkpoint(name, timer, tmp_path):
     straight = make_optimizer(name, policy)
     params, _ = straight.step(params, make_objective(0)[2], timer)
     path = tmp_path / "checkpoint.pt"
-    save_checkpoint(path, PolicyExperiment(), {"params": params, "optimizer": straight.state_dict()})
+    state = {"params": params, "iteration": 1, "optimizer": straight.state_dict()}
+    save_checkpoint(path, PolicyExperiment(), state)
     _, state = load_checkpoint(path)
     resumed = make_optimizer(name, policy)
     resumed.load_state_dict(state["optimizer"])

@@ -7,6 +7,7 @@ import subprocess
 import sys
 import threading
 import time
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -87,10 +88,19 @@ def test_paths_that_stdout_cannot_encode_are_printed_with_escapes(tmp_path, trai
 def test_ctrl_c_while_the_program_starts_is_silent(tmp_path, delay):
     options = [*TINY, "--iterations=1000000", "--output", str(tmp_path / "run")]
     command = [sys.executable, "-m", "mamlrl_command", "train", *options]
-    process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True, cwd=TESTS)
+    process = subprocess.Popen(
+        command,
+        stderr=subprocess.PIPE,
+        text=True,
+        cwd=TESTS,
+        preexec_fn=partial(signal.signal, signal.SIGINT, signal.SIG_DFL),  # a shell's background jobs ignore it
+    )
     time.sleep(delay)
     process.send_signal(signal.SIGINT)
-    _, error = process.communicate()
+    try:
+        _, error = process.communicate(timeout=60)
+    finally:
+        process.kill()
     assert process.returncode in (128 + signal.SIGINT, -signal.SIGINT)
     assert "Traceback" not in error
 

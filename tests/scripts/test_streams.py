@@ -93,7 +93,7 @@ def test_ctrl_c_while_the_program_starts_is_silent(tmp_path, delay):
         stderr=subprocess.PIPE,
         text=True,
         cwd=TESTS,
-        preexec_fn=partial(signal.signal, signal.SIGINT, signal.SIG_DFL),  # a shell's background jobs ignore it
+        preexec_fn=partial(signal.signal, signal.SIGINT, signal.SIG_DFL),  # noqa: PLW1509 (background jobs ignore it)
     )
     time.sleep(delay)
     process.send_signal(signal.SIGINT)

@@ -163,7 +163,7 @@ class CheckedEnv:
         return array
 
     def _observations(self, method: str, observations: Any) -> NDArray[np.float64]:
-        shape = (self._env.num_envs, *self._env.single_observation_space.shape)
+        shape = (self._env.num_envs, *(self._env.single_observation_space.shape or ()))
         return self._array(method, "observations", observations, shape).astype(np.float64)
 
     def _array(

@@ -16,7 +16,7 @@ TRAINED_WITH = {
     "half_cheetah_direction/seed0": "half_cheetah_direction --iterations=100",
     "half_cheetah_direction_gymnasium/seed0": f"half_cheetah_direction_gymnasium {SHORTER.format(70, 20)}",
     "half_cheetah_velocity/seed0": "half_cheetah_velocity --iterations=110",
-    "ant_direction/seed0": f"ant_direction {SHORTER.format(200, 10)}",
+    "ant_direction/seed0": f"ant_direction {SHORTER.format(35, 10)}",
     "ant_direction_gymnasium/seed0": f"ant_direction_gymnasium {SHORTER.format(400, 10)}",
     "sinusoid/maml_seed0": "sinusoid --evaluation.tasks=600",
     "sinusoid/first_order_seed0": "sinusoid --config=first_order --evaluation.tasks=600",

@@ -48,6 +48,8 @@ def run(arguments: Sequence[str]) -> int:
     add_allow_import(command_line)
     options = command_line.parse(arguments)
     import_allowed(options.allow_import)
+    if options.figure not in CHECKPOINT_FIGURES:
+        command_line.refuse_settings(f"{options.figure} figures")
     if options.figure == "curves":
         figure = learning_curves(runs_by_label(options.inputs))
     elif options.figure == "adaptation":

@@ -12,6 +12,7 @@ from mamlrl.errors import UserError
 from mamlrl.experiments.build import DEFAULT_KIND, KINDS
 from mamlrl.experiments.experiment import Experiment
 from mamlrl.experiments.files import stated_kind
+from mamlrl.experiments.messages import explain
 from mamlrl.experiments.parser import argument_parser, build_experiment, experiment_parser, parse, setting_names
 from mamlrl.experiments.plain import plain_experiment
 from mamlrl.files import AnyPath
@@ -75,6 +76,21 @@ class CommandLine:
         configs = [setting for setting in self._settings if setting.partition("=")[0] == "--config"]
         others = [setting for setting in self._settings if setting not in configs]
         return build_experiment(parser, parse(parser, [*configs, *others], self._own_keys()))
+
+    def refuse_settings(self, what: str) -> None:
+        """Checks that the command line that was parsed holds no settings of an experiment.
+
+        Args:
+            what: Those that use none, for the message.
+
+        Raises:
+            UserError: If it does.
+        """
+        unknown = _unknown(self._settings)
+        if unknown:
+            raise UserError(explain(f"unrecognized arguments: {' '.join(unknown)}", self._own_keys()))
+        if self._settings:
+            raise UserError(f"{what} take no settings of an experiment, got {' '.join(self._settings)}")
 
     def _split(self, arguments: Sequence[str]) -> tuple[list[str], list[str]]:
         """Own arguments, positional ones first, and the experiment's: all other options, as `--name=value`."""

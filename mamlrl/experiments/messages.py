@@ -23,6 +23,8 @@ _PLAIN_WORDS = [  # the parser's, and ours
     (r"Expected a typing\.Literal\[(.*)\]\. Got value: ?", r"must be one of \1, got "),
     (r"Expected a <class 'bool'>\. Got value:", "must be true or false, got"),
     (r"Expected a <class 'str'>\. Got value:", "must be text, got"),
+    (r"Expected a <class 'int'>\. Got value:", "must be a whole number, got"),
+    (r"Expected a <class 'float'>\. Got value:", "must be a number, got"),
     (r"Expected a <class 'tuple'>\. Got value:", "must be a list, such as [1, 2], got"),
     (r"Unable to load config (['\"])(.*?)\1 - .*", r"must have keys of its own, got \2"),
     (r"Expected a <class 'dict'>\. Got value:", "must have keys of its own, got"),

@@ -1,10 +1,16 @@
 """Kinds of experiment that there are not, that disagree, or that lack a setting; and what a kind cannot do."""
 
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+import torch
 from programs import ONE, TINY, run
 from sinusoids import TINY_SINUSOID
+
+from mamlrl.experiments.build import KINDS
+from mamlrl.experiments.experiment import Experiment
+from mamlrl.runs.checkpoints import save_checkpoint
 
 OF_POLICIES = "is a setting of experiments of kind policy, and this one is of kind supervised"
 OF_SUPERVISED = "is a setting of experiments of kind supervised, and this one is of kind policy"
@@ -131,3 +137,35 @@ def test_both_kinds_are_trained_and_evaluated_with_what_is_theirs(trained_sinuso
     assert run("evaluate", good, "--policy.min_std=1e-7", "--evaluation.steps=0") == 0
     assert run("evaluate", trained_sinusoid, "--evaluation.shots=3", "--evaluation.steps=0") == 0
     assert run("train", *TINY, "--kind=policy", "--iterations=1", "--output=run") == 0
+
+
+@pytest.fixture
+def checkpoint_of_a_bare_kind(tmp_path, monkeypatch):
+    """A kind of experiment that nothing but `KINDS` knows, and a checkpoint of it."""
+
+    @dataclass(frozen=True)
+    class Bare(Experiment):
+        """Without a learner, an evaluation, a film and a benchmark."""
+
+        kind: str = "bare"
+
+    monkeypatch.setattr(KINDS, "_entries", {**KINDS, "bare": Bare})
+    save_checkpoint(tmp_path / "bare.pt", Bare(), {"params": torch.zeros(3), "iteration": 1})
+
+
+@pytest.mark.usefixtures("checkpoint_of_a_bare_kind")
+@pytest.mark.parametrize(
+    ("program", "arguments", "words"),
+    [
+        ("train", ["--kind=bare", "--output=run"], ["kind", "policy, supervised, got bare"]),
+        ("evaluate", ["bare.pt"], ["bare.pt", "kind", "policy, supervised, got bare"]),
+        ("plot", ["paths", "bare.pt", "--output=x.png"], ["bare.pt", "kind", "policy, supervised, got bare"]),
+        ("video", ["bare.pt", "--output=x.gif"], ["bare.pt", "cannot be filmed", "kind", "policy, got bare"]),
+        ("benchmark", ["--kind=bare"], ["there is no benchmark", "kind", "policy, supervised, got bare"]),
+        ("compare", ["--kind=bare", "--output=c"], ["kind", "bare", "no meta-gradients"]),
+        ("compare", ["--checkpoint=bare.pt", "--output=c"], ["kind", "bare", "no meta-gradients"]),
+        ("train", ["--kind=bare", "--output=run", "--adaptation.steps=2"], ["adaptation.steps", "of kind bare"]),
+    ],
+)
+def test_a_kind_that_a_program_does_not_know(refused, program, arguments, words):
+    refused(program, *arguments, words=words)

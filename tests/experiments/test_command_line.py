@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 from command_lines import parsed, program, refused
 
+from mamlrl.errors import UserError
 from mamlrl.experiments.build import KINDS
 from mamlrl.experiments.command_line import load_config
 from mamlrl.experiments.policy import PolicyExperiment
@@ -129,6 +130,8 @@ def test_own_options_have_defaults():
         (["--output=x", "--sed=3"], "unrecognized arguments: --sed=3; did you mean seed?"),
         (["--output=x", "--conifg=sinusoid"], "unrecognized arguments: --conifg=sinusoid; did you mean config?"),
         (["--output=x", "--size=0"], "size must be > 0, got 0"),
+        (["--output=x", "--speed=fast"], "speed must be a number, got fast"),
+        (["--output=x", "--tasks", "1", "two"], "tasks element 2 must be a whole number, got two"),
         (["--output=x", "--seed"], "argument --seed: expected one argument"),
         (["--output=x", "--seed", "--device=cpu"], "argument --seed: expected one argument"),
         (["--output=x", "--config"], "argument --config: expected one argument"),
@@ -188,3 +191,21 @@ def test_the_resolved_config_can_be_printed(capsys):
     printed = capsys.readouterr().out
     assert "kind: supervised" in printed
     assert "shots: 7" in printed
+
+
+def test_a_program_without_an_experiment_refuses_settings():
+    command_line = program()
+    command_line.parse(["--output=x", "in", "--size=3"])
+    command_line.refuse_settings("pictures")
+    for arguments, message in [
+        (["--seed=3"], "pictures take no settings of an experiment, got --seed=3"),
+        (
+            ["--config", "promp", "--seed=3"],
+            "pictures take no settings of an experiment, got --config=promp --seed=3",
+        ),
+        (["--siz=3", "--seed=3"], "unrecognized arguments: --siz=3; did you mean size?"),
+    ]:
+        command_line.parse(["--output=x", *arguments])
+        with pytest.raises(UserError) as raised:
+            command_line.refuse_settings("pictures")
+        assert str(raised.value) == message

@@ -42,7 +42,7 @@ ROWS = {
     "the same, pulled to 0": ("sinusoid/averaged_l2.json", 0, SINES, 3),
     "the same, pulled to their mean": ("sinusoid/averaged_mean.json", 0, SINES, 3),
     "MAML (`--config strokes`)": ("strokes/maml.json", 0, IMAGES, 3),
-    "first-order MAML (`--adaptation.estimator first_order`)": ("strokes/first_order.json", 0, IMAGES, 3),
+    "first-order MAML (`--config strokes --config first_order`)": ("strokes/first_order.json", 0, IMAGES, 3),
     "iMAML (`--config strokes_imaml`), a step being 16 gradient steps": ("strokes/imaml.json", 0, IMAGES, 3),
     "pretrained, new random head, step size 0.1": ("strokes/random_head.json", 0, IMAGES, 3),
     "pretrained, new head of zeros, step size 0.03": ("strokes/zero_head.json", 0, IMAGES, 3),

@@ -8,7 +8,7 @@ DEMO := demo
 $(BIN)/python:
 	$(PYTHON) -m venv $(VENV)
 
-SOURCES := setup.cfg pyproject.toml constraints.txt $(shell find mamlrl envs configs scripts -name '*.py' -o -name '*.yaml')
+SOURCES := setup.cfg pyproject.toml constraints.txt $(shell find mamlrl envs configs scripts docs/results -name '*.py' -o -name '*.yaml' -o -name '*.pt')
 INSTALL := rm -rf build && $(BIN)/python -m pip install --quiet --constraint constraints.txt
 
 $(VENV)/installed: $(SOURCES) | $(BIN)/python
@@ -43,9 +43,10 @@ test-slow: $(VENV)/installed-test
 test-attacks: $(VENV)/installed-test
 	OMP_NUM_THREADS=1 $(BIN)/pytest -q -n 2 -m attack tests/attacks
 
-# The page of all settings, from their docstrings.
+# The page of all settings, from their docstrings; the cards of published checkpoints, from their evaluations.
 docs: $(VENV)/installed-test
 	$(BIN)/python -m mamlrl.experiments.settings_page > docs/settings.md
+	$(BIN)/python docs/cards.py
 
 format: $(VENV)/installed-test
 	$(BIN)/ruff format .

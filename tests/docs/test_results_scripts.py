@@ -1,6 +1,7 @@
 """The programs beside the results work, on experiments small enough for tests."""
 
 import importlib.util
+import json
 from pathlib import Path
 
 import numpy as np
@@ -29,7 +30,7 @@ def load(script):
 
 
 def test_the_best_return_without_distances_is_the_documented_one():
-    best, distance, mean_distance = load("direction_only.py").best_return(40)
+    best, distance, mean_distance = load("navigation2d/direction_only.py").best_return(40)
     assert (round(best, 2), round(distance, 2), round(mean_distance, 3)) == (-12.6, 0.48, 0.399)
 
 
@@ -103,3 +104,14 @@ def test_pretraining_learns_to_tell_all_classes_apart(tmp_path):
     outputs = network(params, torch.from_numpy(images.images))
     accuracy = (outputs.argmax(dim=-1) == torch.from_numpy(classes)).double().mean()
     assert accuracy > 2 / len(images.counts)
+
+
+def test_evaluations_are_shortened_to_what_tables_need(tmp_path):
+    step = {"step": 0, "mean": 1.5, "returns": [1.0, 2.0]}
+    records = [{"tasks": [[0.0], [1.0]], "steps": [step]}, {"tasks": 200, "steps": [{"step": 0, "mean": 2.0}]}]
+    (tmp_path / "evaluation.json").write_text(json.dumps(records))
+    load("../brief.py").main([str(tmp_path / "evaluation.json")])
+    assert json.loads((tmp_path / "evaluation.json").read_text()) == [
+        {"tasks": 2, "steps": [{"step": 0, "mean": 1.5}]},
+        {"tasks": 200, "steps": [{"step": 0, "mean": 2.0}]},
+    ]

@@ -1,6 +1,8 @@
 """Best return of 2D navigation for a policy that knows each goal's direction but not its distance.
 
-It goes equally far for every task, with a little noise, and stays there: `python docs/results/direction_only.py`.
+It goes equally far for every task, with a little noise, and stays there:
+
+    python docs/results/navigation2d/direction_only.py
 """
 
 import numpy as np

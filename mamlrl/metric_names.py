@@ -7,11 +7,17 @@ from collections.abc import Iterable, Mapping, Sequence
 Metrics = dict[str, float]
 
 ITERATION = "iteration"
+WALL_TIME = "wall_time"  # Unix time in seconds, when an iteration was recorded
 ENV_STEPS = "env_steps"
 KL = "kl"
 META_GRADIENT_NORM = "gradient_norm/meta"
 SECONDS = "seconds/"
 _AFTER_STEP = "/step_"
+_OUTER_STEP = (
+    *("entropy", KL, "surrogate_improvement", "line_search_accepted", "line_search_steps"),
+    *("cg_iterations", "cg_residual"),
+)
+_GROUPS = {ENV_STEPS: "sampling", "diverged_simulations": "sampling", **dict.fromkeys(_OUTER_STEP, "outer_step")}
 
 
 def after_step(metric: str, step: int) -> str:
@@ -45,3 +51,13 @@ def means(rows: Sequence[Metrics]) -> Metrics:
 def seconds(phases: Mapping[str, float]) -> Metrics:
     """Returns the metrics that say how many seconds each phase took."""
     return {f"{SECONDS}{phase}": duration for phase, duration in phases.items()}
+
+
+def grouped(name: str) -> str:
+    """Returns a metric's name with a group before it, by which TensorBoard sorts its charts.
+
+    Example:
+        >>> grouped("kl"), grouped("return/step_1")
+        ('outer_step/kl', 'return/step_1')
+    """
+    return f"{_GROUPS[name]}/{name}" if name in _GROUPS else name

@@ -14,19 +14,22 @@ from mamlrl.adaptation.update_rule import UpdateRule
 from mamlrl.conjugate_gradient import warn_of_surplus_iterations
 from mamlrl.errors import UserError
 from mamlrl.losses.build import INNER_LOSSES
+from mamlrl.losses.output_loss import OutputLoss
+from mamlrl.networks.distribution import Distribution
 from mamlrl.networks.network import Network
 from mamlrl.settings.choices import Registry
 from mamlrl.settings.numbers import NonNegativeFinite, PositiveInt
 from mamlrl.settings.section import Section
 
-ESTIMATORS: Registry[Callable[[AdaptationConfig, Network], UpdateRule]] = Registry("estimator")
+RuleMaker = Callable[["AdaptationConfig", Network], UpdateRule]
+ESTIMATORS: Registry[RuleMaker] = Registry("estimator", contract=(UpdateRule,))
 
 if not TYPE_CHECKING:  # the parser reads what the type checker does not
     EstimatorName = ESTIMATORS.name_type("EstimatorName")
     InnerLossName = INNER_LOSSES.name_type("InnerLossName")
 else:
-    EstimatorName = str
-    InnerLossName = str
+    EstimatorName = str | UpdateRule | RuleMaker
+    InnerLossName = str | OutputLoss | Callable[[Distribution], OutputLoss]
 
 
 @dataclass(frozen=True)
@@ -106,9 +109,23 @@ def _unsupported(config: AdaptationConfig, option: str, supporting: list[str]) -
     )
 
 
-ESTIMATORS.register("maml", _unrolled(GradientDescent))
-ESTIMATORS.register("first_order", _unrolled(FirstOrder))
-ESTIMATORS.register("imaml", _implicit)
+def register_estimator(name: str, rule: UpdateRule | RuleMaker) -> None:
+    """Makes an estimator usable by name, as `adaptation.estimator`.
+
+    Args:
+        name: The name, without a colon.
+        rule: The update rule that the inner loop repeats, or what makes it from the inner loop's settings and the
+            network whose parameters are adapted.
+
+    Raises:
+        ValueError: If the name is taken, or the rule is something else.
+    """
+    ESTIMATORS.register(name, rule)
+
+
+register_estimator("maml", _unrolled(GradientDescent))
+register_estimator("first_order", _unrolled(FirstOrder))
+register_estimator("imaml", _implicit)
 
 
 def make_estimator(

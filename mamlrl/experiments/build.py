@@ -4,7 +4,7 @@ from mamlrl.errors import UserError
 from mamlrl.experiments.experiment import Experiment
 from mamlrl.experiments.policy import PolicyExperiment
 from mamlrl.experiments.supervised import SupervisedExperiment
-from mamlrl.settings.choices import Registry
+from mamlrl.settings.choices import Registry, shown
 
 KINDS: Registry[type[Experiment]] = Registry(
     "kind", {"policy": PolicyExperiment, "supervised": SupervisedExperiment}
@@ -16,8 +16,10 @@ def check_kind(experiment: Experiment) -> None:
     """Checks that an experiment is of the class that its kind has.
 
     Raises:
-        UserError: If there is no such kind, or it has another class.
+        UserError: If there is no such kind, it has another class, or this is no experiment.
     """
+    if not isinstance(experiment, Experiment):
+        raise UserError(f"config must be an experiment, such as load_config returns, got {shown(experiment)}")
     expected = KINDS.choose("kind:", experiment.kind)
     if not isinstance(experiment, expected):
         raise UserError(

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Sequence
 from typing import Any
 
-from jsonargparse import ArgumentParser, Namespace
+from jsonargparse import Namespace
 
 from mamlrl.errors import UserError
-from mamlrl.experiments.build import DEFAULT_KIND, KINDS
+from mamlrl.experiments.arguments import kind_of, unknown
+from mamlrl.experiments.build import KINDS
 from mamlrl.experiments.experiment import Experiment
-from mamlrl.experiments.files import stated_kind
+from mamlrl.experiments.help import About, short_help
 from mamlrl.experiments.messages import explain
 from mamlrl.experiments.parser import argument_parser, build_experiment, experiment_parser, parse, setting_names
 from mamlrl.experiments.plain import plain_experiment
@@ -24,40 +25,47 @@ class CommandLine:
     Args:
         prog: The program, such as `mamlrl train`.
         description: What it does.
+        examples: Command lines for `--help`, as a user would type them.
+        takes_settings: Whether `--help` speaks of settings; a program without them calls `refuse_settings`.
+
+    Attributes:
+        settings: Options of the experiment on the command line that was parsed, each as `--name=value`.
     """
 
-    def __init__(self, prog: str, description: str) -> None:
-        self._about: dict[str, Any] = {"prog": prog, "description": description}
-        self._own = argument_parser(add_help=False, **self._about)
-        self._additions: list[Callable[[ArgumentParser], Any]] = []
-        self._settings: list[str] = []
+    def __init__(
+        self, prog: str, description: str, examples: Sequence[str] = (), takes_settings: bool = True
+    ) -> None:
+        self._about = About(prog, description, examples, takes_settings)
+        self._own = argument_parser(add_help=False, prog=prog, description=description)
+        self.settings: list[str] = []
 
     def add_argument(self, *names: str, **kwargs: Any) -> None:
         """Adds an option, or a positional argument, of the program; see `argparse`."""
-        self._add(lambda parser: parser.add_argument(*names, **kwargs))
+        self._own.add_argument(*names, **kwargs)
 
     def add_class_arguments(self, section: type, **kwargs: Any) -> None:
         """Adds an option of the program for every field of a dataclass; see `jsonargparse`."""
-        self._add(lambda parser: parser.add_class_arguments(section, **kwargs))
-
-    def _add(self, addition: Callable[[ArgumentParser], Any]) -> None:
-        addition(self._own)
-        self._additions.append(addition)
+        self._own.add_class_arguments(section, **kwargs)
 
     def parse(self, arguments: Sequence[str]) -> Namespace:
         """Returns the program's own options, and keeps those of the experiment.
+
+        `--help` prints the program's own, `--help-settings` those of the experiment; either exits.
 
         Raises:
             UserError: If they cannot be used, in one line that names the option.
         """
         if {"-h", "--help"} & set(arguments):
-            self._print_help(arguments)
-        own, self._settings = self._split(arguments)
+            print(short_help(self._about, self._own._actions), end="")
+            raise SystemExit(0)
+        if self._about.takes_settings and {"--help-settings", "--help_settings"} & set(arguments):
+            self._print_settings(arguments)
+        own, self.settings = self._split(arguments)
         try:
             return parse(self._own, own)
         except UserError:  # rather than what is missing, name the option that was mistyped, if one was
             keys = ["config", *(name for kind in KINDS for name in setting_names(kind))]
-            return parse(self._own, [*own, *_unknown(self._settings)], keys)
+            return parse(self._own, [*own, *unknown(self.settings)], keys)
 
     def experiment(self, saved: Experiment | None = None) -> Experiment:
         """Returns the experiment of the command line that was parsed.
@@ -70,12 +78,20 @@ class CommandLine:
         Raises:
             UserError: If a setting cannot be used.
         """
-        parser = experiment_parser(_kind(self._settings, saved.kind if saved else None))
+        parser = experiment_parser(kind_of(self.settings, saved.kind if saved else None))
         if saved is not None:
             parser.set_defaults(plain_experiment(saved))
-        configs = [setting for setting in self._settings if setting.partition("=")[0] == "--config"]
-        others = [setting for setting in self._settings if setting not in configs]
+        configs = [setting for setting in self.settings if _is_config(setting)]
+        others = [setting for setting in self.settings if not _is_config(setting)]
         return build_experiment(parser, parse(parser, [*configs, *others], self._own_keys()))
+
+    def configs(self) -> list[str]:
+        """Returns the configs that the command line names, in their order."""
+        return [setting.partition("=")[2] for setting in self.settings if _is_config(setting)]
+
+    def sets(self, key: str) -> bool:
+        """Returns whether the command line gives a setting, other than by a config."""
+        return any(setting.partition("=")[0] == f"--{key}" for setting in self.settings)
 
     def refuse_settings(self, what: str) -> None:
         """Checks that the command line that was parsed holds no settings of an experiment.
@@ -86,11 +102,11 @@ class CommandLine:
         Raises:
             UserError: If it does.
         """
-        unknown = _unknown(self._settings)
-        if unknown:
-            raise UserError(explain(f"unrecognized arguments: {' '.join(unknown)}", self._own_keys()))
-        if self._settings:
-            raise UserError(f"{what} take no settings of an experiment, got {' '.join(self._settings)}")
+        wrong = unknown(self.settings)
+        if wrong:
+            raise UserError(explain(f"unrecognized arguments: {' '.join(wrong)}", self._own_keys()))
+        if self.settings:
+            raise UserError(f"{what} take no settings of an experiment, got {' '.join(self.settings)}")
 
     def _split(self, arguments: Sequence[str]) -> tuple[list[str], list[str]]:
         """Own arguments, positional ones first, and the experiment's: all other options, as `--name=value`."""
@@ -117,13 +133,16 @@ class CommandLine:
     def _own_keys(self) -> list[str]:
         return [action.dest for action in self._own._actions]
 
-    def _print_help(self, arguments: Sequence[str]) -> None:
-        """Prints the options of the program and the experiment, and exits."""
-        parser = experiment_parser(_kind(arguments, None), **self._about)
-        for addition in self._additions:
-            addition(parser)
-        parser.print_help()
+    def _print_settings(self, arguments: Sequence[str]) -> None:
+        """Prints all settings of the kind of experiment that options name, and exits."""
+        description = "Settings of an experiment, for a config and for every command line that takes them."
+        usage = f"{self._about.prog} [--SETTING VALUE ...]"
+        experiment_parser(kind_of(arguments), usage=usage, description=description).print_help()
         raise SystemExit(0)
+
+
+def _is_config(setting: str) -> bool:
+    return setting.partition("=")[0] == "--config"
 
 
 def load_config(source: AnyPath, overrides: Sequence[str] = ()) -> Experiment:
@@ -137,49 +156,8 @@ def load_config(source: AnyPath, overrides: Sequence[str] = ()) -> Experiment:
     Raises:
         UserError: If the config does not exist or a value in it cannot be used.
     """
+    if isinstance(overrides, str) or not all(isinstance(each, str) for each in overrides):
+        raise UserError(f"overrides must be a list of options, each of them text, got {overrides!r}")
     command_line = CommandLine("load_config", "Read a config.")
     command_line.parse([f"--config={os.fspath(source)}", *overrides])
     return command_line.experiment()
-
-
-def _kind(arguments: Sequence[str], saved: str | None) -> str:
-    """The kind of experiment that options, and the configs they name, are of.
-
-    Raises:
-        UserError: If they state different ones, or one that there is not.
-    """
-    stated = {} if saved is None else {"the checkpoint": saved}
-    for option, value in _options(arguments):
-        if option == "--kind":
-            stated["--kind"] = value
-        elif option == "--config" and (kind := stated_kind(value)) is not None:
-            stated[f"config {value}"] = kind
-    for source, kind in stated.items():
-        KINDS.choose("kind" if source == "--kind" else f"{source}: kind", kind)
-    if len(set(stated.values())) > 1:
-        said = ", ".join(f"{source} is of kind {kind}" for source, kind in stated.items())
-        raise UserError(f"kind: {said}; take one kind of experiment")
-    return next(iter(stated.values()), DEFAULT_KIND)
-
-
-def _options(arguments: Sequence[str]) -> Iterator[tuple[str, str]]:
-    """Options that have a value, `--a=b` or `--a b`, with it."""
-    for argument, following in zip(arguments, [*arguments, "--"][1:], strict=True):
-        name, equals, value = argument.partition("=")
-        if name.startswith("--") and (equals or not following.startswith("--")):
-            yield name, value if equals else following
-
-
-def _unknown(arguments: Sequence[str]) -> list[str]:
-    """Options that are no setting of any kind of experiment, nor in a section of settings."""
-    known = {
-        _section(name)
-        for kind in KINDS
-        for action in experiment_parser(kind)._actions
-        for name in action.option_strings
-    }
-    return [argument for argument in arguments if argument.startswith("--") and _section(argument) not in known]
-
-
-def _section(argument: str) -> str:
-    return argument.partition("=")[0].partition(".")[0]

@@ -16,7 +16,7 @@ _FIRST = ("kind", "env.id", "data.dataset")  # tell most
 
 def differences(one: Experiment, other: Experiment) -> Iterator[tuple[str, Any, Any]]:
     """Yields dotted key, and value in either experiment, of every setting that differs."""
-    before, now = dict(_leaves(plain_experiment(one))), dict(_leaves(plain_experiment(other)))
+    before, now = dict(leaves(plain_experiment(one))), dict(leaves(plain_experiment(other)))
     for key in sorted(before.keys() | now.keys(), key=lambda key: (key not in _FIRST, key)):
         if before.get(key) != now.get(key):
             yield key, before.get(key), now.get(key)
@@ -29,9 +29,10 @@ def training_differences(one: Experiment, other: Experiment) -> list[tuple[str, 
     return [each for each in found if not {each[0], each[0].partition(".")[0]} & irrelevant]
 
 
-def _leaves(values: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
+def leaves(values: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
+    """Yields dotted key and value of everything in nested dicts that is none."""
     for name, value in values.items():
         if isinstance(value, dict):
-            yield from _leaves(value, f"{prefix}{name}.")
+            yield from leaves(value, f"{prefix}{name}.")
         else:
             yield f"{prefix}{name}", value

@@ -29,6 +29,17 @@ class EvaluationConfig(Section):
     later_step_factor: NonNegativeFinite = 0.5
     seed: Seed = 1000003
 
+    def with_shots(self, shots: int) -> Self:
+        """Returns the evaluation with so much data of each task to adapt on, and everything else the same.
+
+        Args:
+            shots: Number of episodes, or examples, at least 1.
+
+        Raises:
+            UserError: If the kind of experiment does not adapt on a number of anything.
+        """
+        raise UserError(f"shots: {type(self).__name__} has no number of episodes, or examples, to adapt on")
+
 
 @dataclass(frozen=True)
 class Experiment(Section):

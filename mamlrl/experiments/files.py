@@ -9,23 +9,30 @@ from importlib.resources.abc import Traversable
 
 import yaml
 
-from mamlrl.settings.plain_yaml import check, read_text
+from mamlrl.experiments.old_formats import is_old, with_kind
+from mamlrl.settings.plain_yaml import check, load, read_text
 
-METHODS = "methods"
+METHODS, TEMPLATES = "methods", ""  # folders of configs that are no whole experiments
 
 
 @cache
 def _shipped() -> dict[str, tuple[str, Traversable]]:
     """Name of every shipped config to its folder and file."""
-    folders = [folder for folder in resources.files("mamlrl.configs").iterdir() if folder.is_dir()]
-    found = [(folder.name, file) for folder in folders for file in folder.iterdir()]
+    top = resources.files("mamlrl.configs")
+    folders = [(folder.name, folder) for folder in top.iterdir() if folder.is_dir()]
+    found = [(name, file) for name, folder in [(TEMPLATES, top), *folders] for file in folder.iterdir()]
     files = [(folder, file) for folder, file in found if file.name.endswith(".yaml")]
     return {file.name.removesuffix(".yaml"): (folder, file) for folder, file in files}
 
 
 def config_names() -> list[str]:
     """Returns the names of the shipped configs, each a whole experiment."""
-    return sorted(name for name, (folder, _) in _shipped().items() if folder != METHODS)
+    return sorted(name for name, (folder, _) in _shipped().items() if folder not in (METHODS, TEMPLATES))
+
+
+def template_names() -> list[str]:
+    """Returns the names of the shipped configs that need an environment of the user's own."""
+    return sorted(name for name, (folder, _) in _shipped().items() if folder == TEMPLATES)
 
 
 def method_names() -> list[str]:
@@ -43,16 +50,32 @@ def config_path(source: str) -> str:
         return str(_shipped()[source][1])
     if not os.path.isfile(source):
         raise ValueError(
-            f"no config named {source}, nor a file; the shipped configs are: {', '.join(config_names())}; "
+            f"no config named {source}, nor a file; for an environment of your own there is: "
+            f"{', '.join(template_names())}; the shipped configs are: {', '.join(config_names())}; "
             f"to lay over one of them: {', '.join(method_names())}"
         )
     return source
 
 
+def config_text(path: str) -> str:
+    """Returns the text of a config; of one that an earlier version wrote whole, in today's form.
+
+    Raises:
+        OSError: If it cannot be read.
+        ValueError: If it is too large, or not UTF-8.
+    """
+    text = read_text(path)
+    try:
+        values = load(text)
+    except (ValueError, RecursionError):  # the parser will complain
+        return text
+    return yaml.safe_dump(with_kind(values), sort_keys=False) if is_old(values) else text
+
+
 def stated_kind(source: str) -> str | None:
     """Returns the kind of experiment that a config states, None if it states none or cannot be read."""
     try:
-        document = yaml.compose(read_text(config_path(source)), Loader=yaml.SafeLoader)
+        document = yaml.compose(config_text(config_path(source)), Loader=yaml.SafeLoader)
     except (OSError, ValueError, RecursionError, yaml.YAMLError):  # the parser will complain
         return None
     entries = document.value if isinstance(document, yaml.MappingNode) else []

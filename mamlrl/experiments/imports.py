@@ -4,9 +4,29 @@ from __future__ import annotations
 
 import importlib.util
 import sys
+from collections.abc import Sequence
+from importlib import import_module
 from typing import Any
 
 from mamlrl.errors import UserError
+
+
+def import_allowed(modules: str | Sequence[str]) -> None:
+    """Imports the modules that a user allows; experiments from files may then name them, too.
+
+    Args:
+        modules: Their names, in a list or separated by commas.
+
+    Raises:
+        UserError: If there is no such module.
+    """
+    for module in filter(None, modules.split(",") if isinstance(modules, str) else modules):
+        try:
+            import_module(module)
+        except (ModuleNotFoundError, TypeError, ValueError) as error:  # none such, relative, or empty
+            raise UserError(
+                f"allow_import: {module} cannot be imported ({error}); put its folder on PYTHONPATH"
+            ) from error
 
 
 def refuse_imports(values: Any, key: str = "") -> None:

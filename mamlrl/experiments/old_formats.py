@@ -21,6 +21,13 @@ _SUPERVISED_HAS_NOT = (
 )
 
 
+def is_old(values: Any) -> bool:
+    """Returns whether a config is a whole experiment as it was before there were kinds, with sections of both."""
+    if not isinstance(values, dict) or "kind" in values:
+        return False
+    return all(isinstance(values.get(section), dict) for section in ("env", "data", "policy"))
+
+
 def with_kind(values: dict[str, Any]) -> dict[str, Any]:
     """Returns a plain experiment in today's form.
 

@@ -13,10 +13,12 @@ from jsonargparse import ActionConfigFile, ArgumentError, ArgumentParser, Namesp
 from mamlrl.errors import UserError
 from mamlrl.experiments.build import KINDS
 from mamlrl.experiments.experiment import Experiment
-from mamlrl.experiments.files import check_keys, config_path
+from mamlrl.experiments.files import check_keys, config_path, config_text
 from mamlrl.experiments.messages import explain
 from mamlrl.settings.choices import Registry
-from mamlrl.settings.plain_yaml import check, check_values, load, read_text
+from mamlrl.settings.plain_yaml import check, check_values, load
+
+_REMEDIES = {"env.id": "; name an environment, such as --env.id my_package:MyEnv-v0"}
 
 
 def _load_value(text: str | UserString) -> Any:
@@ -48,7 +50,7 @@ class ConfigByNameOrPath(ActionConfigFile):
             path, alone = config_path(values), Namespace()
             check_keys(path)
             # No str, which the parser would take for a path; a comment, for it not to take a lone key for a name
-            text = UserString(f"{read_text(path)}\n#")
+            text = UserString(f"{config_text(path)}\n#")
             if not isinstance(load(str(text)), dict):
                 raise ValueError("the file must hold keys, each with a value")
             super().__call__(parser, alone, text, option_string)  # type: ignore[no-untyped-call]
@@ -168,7 +170,7 @@ def _refuse_null(section: Any, values: Namespace, prefix: str) -> None:
                 raise UserError(f"{prefix}{name} must have keys of its own, got {given}")
             _refuse_null(hint, value, f"{prefix}{name}.")
         elif value is None and type(None) not in get_args(hint):
-            raise UserError(f"{prefix}{name} must have a value, not null")
+            raise UserError(f"{prefix}{name} must have a value, not null{_REMEDIES.get(f'{prefix}{name}', '')}")
 
 
 def _explain(error: Exception, parser: ArgumentParser, keys: Sequence[str] = ()) -> str:

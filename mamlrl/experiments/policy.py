@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from typing import Self
 
 from mamlrl.adaptation.build import PolicyAdaptationConfig
 from mamlrl.experiments.experiment import EvaluationConfig, GradientExperiment
@@ -14,7 +15,7 @@ from mamlrl.outer.trust_region import TrustRegionConfig
 from mamlrl.sampling.advantages import AdvantageConfig
 from mamlrl.sampling.build import EnvConfig
 from mamlrl.sampling.settings import SamplingConfig
-from mamlrl.settings.numbers import PositiveInt
+from mamlrl.settings.numbers import NonNegativeInt, PositiveInt
 
 
 @dataclass(frozen=True)
@@ -22,10 +23,22 @@ class PolicyEvaluationConfig(EvaluationConfig):
     """Adaptation of policies to held-out tasks.
 
     Attributes:
-        episodes_per_task: Fresh episodes of each task before every adaptation step, and after the last.
+        episodes_per_task: Fresh episodes of each task before every adaptation step, and after the last, whose
+            returns are reported.
+        adaptation_episodes: Episodes of each task to adapt on before every step; 0 takes those whose returns are
+            reported, other numbers are collected beside them.
+        deterministic: Whether reported episodes take the most likely actions, such as the mean of a normal
+            distribution. Episodes to adapt on are always sampled, since policy gradients need the noise, and are
+            then collected beside those that are reported.
     """
 
     episodes_per_task: PositiveInt = 20
+    adaptation_episodes: NonNegativeInt = 0
+    deterministic: bool = False
+
+    def with_shots(self, shots: int) -> Self:
+        """See `EvaluationConfig.with_shots`; the data are episodes."""
+        return replace(self, adaptation_episodes=shots)
 
 
 @dataclass(frozen=True)

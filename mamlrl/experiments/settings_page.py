@@ -101,6 +101,8 @@ def _describe(hint: Any) -> str:
     if hasattr(hint, "_expression"):  # a number with a range
         bounds = re.sub(r"v([<>]=?)", r"\1 ", hint._expression.removesuffix(" and v<inf"))
         return f"{'whole number' if issubclass(hint, int) else 'number'} {bounds}"
+    if hasattr(hint, "contract"):
+        return "text"
     words = {bool: "true or false", int: "whole number", float: "number", str: "text", dict: "keys of its own"}
     return words[get_origin(hint) or hint]
 

@@ -26,6 +26,10 @@ class SupervisedEvaluationConfig(EvaluationConfig):
     shots: NonNegativeInt = 0
     queries: NonNegativeInt = 0
 
+    def with_shots(self, shots: int) -> Self:
+        """See `EvaluationConfig.with_shots`; the data are examples, of classification those of each class."""
+        return replace(self, shots=shots)
+
 
 @dataclass(frozen=True)
 class SupervisedExperiment(GradientExperiment):

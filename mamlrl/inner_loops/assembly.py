@@ -11,6 +11,7 @@ from mamlrl.adaptation.build import make_estimator
 from mamlrl.adaptation.estimator import Estimator
 from mamlrl.devices import make_device
 from mamlrl.envs import TaskEnv
+from mamlrl.errors import UserError
 from mamlrl.experiments.policy import PolicyExperiment
 from mamlrl.experiments.supervised import SupervisedExperiment
 from mamlrl.inner_loops.memory import check_number_of_episodes, check_policy_memory, check_supervised_memory
@@ -24,6 +25,7 @@ from mamlrl.sampling.build import make_task_envs
 from mamlrl.sampling.sampler import Sampler
 from mamlrl.sampling.settings import SamplingConfig
 from mamlrl.sampling.task_group import Watch
+from mamlrl.settings.choices import shown
 from mamlrl.supervised.build import make_supervised_tasks
 from mamlrl.supervised.tasks import SupervisedTasks
 
@@ -106,10 +108,12 @@ def assemble_policy(
     Raises:
         UserError: If the environment or the device is not available, or settings do not fit.
     """
+    if not isinstance(experiment, PolicyExperiment):
+        raise UserError(f"config must be of class PolicyExperiment, got {shown(experiment)}")
     sampling = sampling or experiment.sampling
     make_device(experiment.device)  # before environments are made
     check_number_of_episodes(num_tasks, sampling.episodes_per_task)
-    envs = make_task_envs(experiment.env, num_tasks, sampling)
+    envs = make_task_envs(experiment.env, num_tasks, sampling, experiment.device)
     acting = assemble_acting(experiment, envs, seed, sampling, budget=budget)
     policy = acting.policy
     steps = max(experiment.adaptation.steps, experiment.evaluation.steps)
@@ -151,6 +155,8 @@ def assemble_supervised(
     Raises:
         UserError: If the data set or the device is not available, or settings do not fit.
     """
+    if not isinstance(experiment, SupervisedExperiment):
+        raise UserError(f"config must be of class SupervisedExperiment, got {shown(experiment)}")
     device = make_device(experiment.device)
     tasks = make_supervised_tasks(experiment.data, split)
     network = tasks.make_network(experiment.network)

@@ -17,9 +17,11 @@ from mamlrl.losses.output_loss import OutputLoss
 from mamlrl.losses.task_losses import TaskLosses
 from mamlrl.networks.network import Network
 from mamlrl.randomness import Randomness
-from mamlrl.sampling.advantages import AdvantageConfig, ProcessedRollouts, process
+from mamlrl.sampling.advantages import AdvantageConfig, ProcessedRollouts, make_value_baseline, process
 from mamlrl.sampling.rollouts import Rollouts
 from mamlrl.sampling.sampler import Sampler
+from mamlrl.settings.choices import named
+from mamlrl.threads import one_thread_per_operation
 from mamlrl.timing import PhaseTimer
 
 
@@ -54,8 +56,9 @@ def make_inner_loss(config: PolicyAdaptationConfig, network: Network, estimator:
     loss = INNER_LOSSES.choose("adaptation.loss:", config.loss)(network.distribution)
     if loss.on_policy and estimator.rule.revisits:
         raise UserError(
-            f"adaptation.loss: {config.loss} holds only at the parameters that sampled the episodes, which "
-            f"{config.estimator} with gradient_steps {config.gradient_steps} leaves; choose likelihood_ratio"
+            f"adaptation.loss: {named(config.loss)} holds only at the parameters that sampled the episodes, "
+            f"which {named(config.estimator)} with gradient_steps {config.gradient_steps} leaves; choose "
+            "likelihood_ratio"
         )
     return loss
 
@@ -84,7 +87,9 @@ class PolicyInnerLoop:
         self._network = network
         self._loss = loss
         self._advantages = advantages
+        self._baseline = make_value_baseline(advantages)
 
+    @one_thread_per_operation()
     def run(
         self, theta: Tensor, tasks: NDArray[np.float64], randomness: Randomness, timer: PhaseTimer | None = None
     ) -> AdaptedTasks:
@@ -114,7 +119,7 @@ class PolicyInnerLoop:
             with timer.phase("sampling"):
                 rollouts.append(self._sample(step, phi, randomness))
             with timer.phase("advantages"):
-                processed.append(process(rollouts[-1], self._advantages))
+                processed.append(process(rollouts[-1], self._advantages, self._baseline))
 
         def source(step: int, phi: Tensor) -> TaskLosses:
             sample(step, phi)

@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 from mamlrl.errors import DivergenceError, LearningError, RunError
 from mamlrl.experiments.experiment import Experiment
+from mamlrl.settings.choices import named
 
 _OF_ADAPTATION = {  # setting -> usual value
     "adaptation.step_size": 0.1,
@@ -69,7 +70,7 @@ def _cause(error: RunError, experiment: Experiment, evaluating: bool) -> str:
 
 
 def _suspects(experiment: Experiment, evaluating: bool) -> list[_Suspect]:
-    of_optimizer = _OF_OPTIMIZERS.get(getattr(experiment, "outer_optimizer", ""), {})
+    of_optimizer = _OF_OPTIMIZERS.get(named(getattr(experiment, "outer_optimizer", "")), {})
     suspects = []
     for usual_values, outer in ((_OF_EVALUATION, False), (_OF_ADAPTATION, False), (of_optimizer, True)):
         if usual_values is _OF_EVALUATION and not evaluating:

@@ -6,7 +6,9 @@ from collections.abc import Callable
 from typing import Any
 
 from mamlrl.errors import UserError
-from mamlrl.experiments.build import check_kind
+from mamlrl.evaluation.build import EVALUATIONS
+from mamlrl.evaluation.evaluation import Evaluation
+from mamlrl.experiments.build import KINDS, check_kind
 from mamlrl.experiments.experiment import Experiment, GradientExperiment
 from mamlrl.learners.gradient_meta_learner import GradientMetaLearner
 from mamlrl.learners.learner import Learner
@@ -18,6 +20,29 @@ from mamlrl.settings.choices import Registry
 LEARNERS: Registry[Callable[[Any], Learner]] = Registry(
     "learner", {"policy": MetaLearner, "supervised": SupervisedLearner}
 )
+
+
+def register_learner(
+    kind: str,
+    experiment: type[Experiment],
+    learner: Callable[[Any], Learner],
+    evaluation: Callable[..., Evaluation] | None = None,
+) -> None:
+    """Makes a kind of learner usable by name, as `kind`.
+
+    Args:
+        kind: The name, without a colon.
+        experiment: The settings that the kind has; `kind` is their default of that name.
+        learner: Makes a learner from them, such as its class.
+        evaluation: Evaluates meta-parameters, such as `evaluate_policy`; without it, `evaluate` refuses the kind.
+
+    Raises:
+        ValueError: If the name is taken.
+    """
+    KINDS.register(kind, experiment)
+    LEARNERS.register(kind, learner)
+    if evaluation is not None:
+        EVALUATIONS.register(kind, evaluation)
 
 
 def make_learner(config: Experiment) -> Learner:

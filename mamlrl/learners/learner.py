@@ -64,6 +64,10 @@ class Learner(ABC):
     def report(self) -> Report:
         """Reports on the last meta-iteration; where that takes measurements, they are made now."""
 
+    def summary(self) -> dict[str, str]:
+        """Returns what is trained, in words for people, such as `{"device": "cpu"}`; subclasses add to it."""
+        return {"parameters": f"{len(self.params):,}", "device": str(self.device)}
+
     def iterate(self) -> Metrics:
         """Runs one meta-iteration and returns its metrics."""
         self.step()

@@ -16,10 +16,12 @@ from mamlrl.learners.learner import Report
 from mamlrl.losses.policy_losses import Surrogate
 from mamlrl.losses.task_losses import TaskLosses
 from mamlrl.metric_names import ENV_STEPS, ITERATION, Metrics, after_step, seconds
-from mamlrl.outer.build import OUTER_OPTIMIZERS
+from mamlrl.outer.build import OUTER_OPTIMIZERS, make_outer_optimizer
 from mamlrl.outer.objective import MetaObjective
 from mamlrl.sampling.blame import are_sound
 from mamlrl.sampling.spaces import plain_interface
+from mamlrl.settings.choices import named
+from mamlrl.threads import one_thread_per_operation
 from mamlrl.timing import PhaseTimer
 
 CHECKED_SAMPLES = 16  # of each task, whose actions are checked after an outer step
@@ -47,13 +49,13 @@ class MetaLearner(GradientMetaLearner):
         self.policy, self.sampler = assembly.policy, assembly.sampler
         self._inner_loop = assembly.inner_loop
         super().__init__(config, assembly.device, assembly.randomness, self.policy, assembly.inner_loop.estimator)
-        make_optimizer = OUTER_OPTIMIZERS.choose("outer_optimizer:", config.outer_optimizer)
-        self.optimizer = make_optimizer(config, self.policy.distribution, self.params)
+        self.optimizer = make_outer_optimizer(OUTER_OPTIMIZERS, config, self.policy.distribution, self.params)
         self._interface = plain_interface(self.sampler.env, config.sampling)
         self.env_steps = 0
         self._metrics: Metrics = {}
         self._before = self.state_dict()
 
+    @one_thread_per_operation()
     def step(self) -> None:
         """Runs one meta-iteration.
 
@@ -80,6 +82,13 @@ class MetaLearner(GradientMetaLearner):
             **outer_metrics,
             **seconds(timer.seconds),
         }
+
+    def summary(self) -> dict[str, str]:
+        """See `Learner.summary`."""
+        config, times = self.config, self.config.adaptation.steps + 1
+        episodes = f"{config.sampling.episodes_per_task} episodes x {self.sampler.horizon} steps"
+        sampled = f"{config.meta_batch_size} tasks x {episodes}, {times} times"
+        return {"environment": named(config.env.id), **super().summary(), "meta-iteration": sampled}
 
     def report(self) -> Report:
         """Reports the mean return of the adapted policies, of the meta-parameters before the outer step."""

@@ -20,12 +20,15 @@ from mamlrl.learners.gradient_meta_learner import GradientMetaLearner, inner_gra
 from mamlrl.learners.learner import Report
 from mamlrl.losses.task_losses import TaskLosses
 from mamlrl.metric_names import ITERATION, META_GRADIENT_NORM, Metrics, after_step, seconds
-from mamlrl.outer.build import GRADIENT_OPTIMIZERS
+from mamlrl.outer.build import GRADIENT_OPTIMIZERS, make_outer_optimizer
 from mamlrl.outer.optimizer import GradientOptimizer
+from mamlrl.settings.choices import named
 from mamlrl.supervised.build import make_supervised_tasks
+from mamlrl.supervised.interface import network_interface
 from mamlrl.supervised.splits import check_apart
 from mamlrl.supervised.tasks import Examples
 from mamlrl.supervised.trained_classes import EARLIER, all_named_in, as_state, check_not_trained_on, resumed
+from mamlrl.threads import one_thread_per_operation
 from mamlrl.timing import PhaseTimer
 
 VALIDATION_SEED = 2000003
@@ -55,12 +58,11 @@ class SupervisedLearner(GradientMetaLearner):
         self.tasks, self.inner_loop = assembly.tasks, assembly.inner_loop
         self.network = self.inner_loop.network
         super().__init__(config, assembly.device, assembly.randomness, self.network, self.inner_loop.estimator)
-        make_optimizer = GRADIENT_OPTIMIZERS.choose("outer_optimizer:", config.outer_optimizer)
-        self.optimizer = make_optimizer(config, self.network.distribution, self.params)
+        self.optimizer = make_outer_optimizer(GRADIENT_OPTIMIZERS, config, self.network.distribution, self.params)
         self._trained_classes: tuple[str, ...] | None = self.tasks.class_names
         self._earlier_classes: list[str] = []
         self._validation = self._sample_validation()
-        self._descend = _compiled(self) if config.compile else self.descend
+        self._descend = _compiled(self) if config.compile else one_thread_per_operation()(self.descend)
         self.seconds: dict[str, float] = {}
 
     def sample(self) -> Examples:
@@ -117,6 +119,12 @@ class SupervisedLearner(GradientMetaLearner):
         check_finite("the meta-gradient", self.inner_loop.objective(adaptation, examples.query).gradient())
         self.check_finite(params)
 
+    def summary(self) -> dict[str, str]:
+        """See `Learner.summary`."""
+        data = self.config.data
+        sampled = f"{self.config.meta_batch_size} tasks x ({data.shots} shots + {data.queries} queries)"
+        return {"data set": named(data.dataset), **super().summary(), "meta-iteration": sampled}
+
     def report(self) -> Report:
         """Adapts to the validation tasks, the same in every report; the score is minus the mean loss after it.
 
@@ -128,6 +136,7 @@ class SupervisedLearner(GradientMetaLearner):
         score = -metrics[after_step("loss", self.config.adaptation.steps)]
         return Report(metrics, score, self.state_dict())
 
+    @one_thread_per_operation()
     def _validate(self) -> Metrics:
         adaptation = self.inner_loop.adapt(self.params, self._validation.support)
         objective = self.inner_loop.objective(adaptation, self._validation.query)
@@ -145,7 +154,9 @@ class SupervisedLearner(GradientMetaLearner):
 
     def state_dict(self) -> dict[str, Any]:
         """See `Learner.state_dict`."""
-        return {**super().state_dict(), **as_state(self._trained_classes, self._earlier_classes)}
+        state = {**super().state_dict(), **as_state(self._trained_classes, self._earlier_classes)}
+        interface = network_interface(self.network)
+        return {**state, "interface": interface} if interface else state
 
     def take_parameters(self, state: dict[str, Any]) -> None:
         """See `Learner.take_parameters`; classes that they were trained on count as trained on."""

@@ -4,30 +4,36 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import gymnasium
+import torch
 from gymnasium.spaces import Box, Discrete
+from torch import nn
 
 from mamlrl.errors import UserError
 from mamlrl.networks.categorical import Categorical
+from mamlrl.networks.checks import check_policy
 from mamlrl.networks.context import ContextPolicy
 from mamlrl.networks.distribution import Distribution
 from mamlrl.networks.gaussian import DiagonalGaussian
 from mamlrl.networks.mlp import MlpPolicy
 from mamlrl.networks.mlp_layout import Activation
+from mamlrl.networks.module import ModulePolicy, seeded
 from mamlrl.networks.network import Network
-from mamlrl.settings.choices import Registry
+from mamlrl.settings.choices import Registry, named
 from mamlrl.settings.numbers import NonNegativeInt, PositiveFinite, PositiveInt
 from mamlrl.settings.section import Section
 
 # (number of observation features, distribution of the actions, settings) -> policy
-ARCHITECTURES: Registry[Callable[[int, Distribution, PolicyConfig], Network]] = Registry("architecture")
+PolicyMaker = Callable[[int, Distribution, "PolicyConfig"], Network | nn.Module]
+ARCHITECTURES: Registry[PolicyMaker] = Registry("architecture", contract=(Network, nn.Module))
 
 if not TYPE_CHECKING:  # the parser reads what the type checker does not
     ArchitectureName = ARCHITECTURES.name_type("ArchitectureName")
 else:
-    ArchitectureName = str
+    ArchitectureName = str | Network | nn.Module | PolicyMaker
 
 
 @dataclass(frozen=True)
@@ -64,7 +70,22 @@ def _mlp_policy(observation_size: int, distribution: Distribution, config: Polic
     return make_mlp(observation_size, distribution, config, initial_std=config.initial_std, min_std=config.min_std)
 
 
-ARCHITECTURES.register("mlp", _mlp_policy)
+def register_policy(name: str, policy: Network | nn.Module | PolicyMaker) -> None:
+    """Makes a policy usable by name, as `policy.architecture`.
+
+    Args:
+        name: The name, without a colon.
+        policy: The policy; a module of PyTorch, see `ModulePolicy`; or what makes either from the number of
+            observation features, the distribution of the actions, and the settings `policy`. Every run begins at
+            the parameters of a module that is given; those of one that is made are drawn by the run's seed.
+
+    Raises:
+        ValueError: If the name is taken, or the policy is something else.
+    """
+    ARCHITECTURES.register(name, policy)
+
+
+register_policy("mlp", _mlp_policy)
 
 
 def make_policy(
@@ -99,8 +120,34 @@ def make_policy(
         raise UserError(
             f"the policy needs a Box action space with one axis or Discrete from 0, not {action_space}"
         )
+    return _build(observation_space.shape[0], distribution, config)
+
+
+def _build(observation_size: int, distribution: Distribution, config: PolicyConfig) -> Network:
     build = ARCHITECTURES.choose("policy.architecture:", config.architecture)
-    return build(observation_space.shape[0], distribution, config)
+    make: Callable[[], Any] = partial(build, observation_size, distribution, config)
+    with seeded(0):  # what is not learned must be the same in every process
+        made: Network | nn.Module = make()
+        given = isinstance(made, nn.Module) and make() is made
+    if isinstance(made, nn.Module):
+        std = config.initial_std, config.min_std
+        return ModulePolicy(made, observation_size, distribution, *std, None if given else make)
+    if not isinstance(made, MlpPolicy | ContextPolicy):
+        check_policy(made, observation_size)
+    if _actions(made.distribution) != _actions(distribution):
+        raise UserError(
+            f"policy.architecture: {named(config.architecture)} has the distribution {made.distribution}, which "
+            f"does not fit the actions; {distribution} does"
+        )
+    return made
+
+
+def _actions(distribution: Distribution) -> tuple[int, ...] | int:
+    """Shape of an action, or the number of discrete ones."""
+    if isinstance(distribution, Categorical):
+        return distribution.num_actions
+    noise = distribution.noise((1,), torch.Generator().manual_seed(0), torch.float32)
+    return tuple(distribution.sample(torch.zeros(1, distribution.output_size), noise).shape)
 
 
 def make_mlp(observation_size: int, distribution: Distribution, config: NetworkConfig, **std: float) -> Network:

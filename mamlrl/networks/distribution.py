@@ -29,7 +29,7 @@ class Distribution(ABC):
 
     @abstractmethod
     def noise(self, shape: Sequence[int], generator: torch.Generator, dtype: torch.dtype) -> Tensor:
-        """Draws the randomness of actions, whatever the outputs.
+        """Draws the randomness of actions, whatever the outputs; zeros instead stand for the most likely action.
 
         Args:
             shape: Leading axes of the outputs.

@@ -6,11 +6,12 @@ from dataclasses import dataclass
 from functools import cached_property
 from itertools import pairwise
 from math import log
-from typing import Literal
+from typing import Literal, get_args
 
 import torch
 from torch import Tensor
 
+from mamlrl.errors import UserError
 from mamlrl.networks.distribution import Distribution
 from mamlrl.networks.network import Policy
 
@@ -40,6 +41,16 @@ class MlpLayout(Policy):
     activation: Activation = "relu"
     initial_std: float = 1.0
     min_std: float = 1e-6
+
+    def __post_init__(self) -> None:
+        """Checks the nonlinearity, which is told from its name in several places.
+
+        Raises:
+            UserError: If there is none of that name.
+        """
+        if self.activation not in get_args(Activation):
+            choices = ", ".join(get_args(Activation))
+            raise UserError(f"activation must be one of {choices}, got {self.activation!r}")
 
     @cached_property
     def shapes(self) -> dict[str, tuple[int, ...]]:

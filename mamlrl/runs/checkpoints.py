@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import warnings
+from collections.abc import Mapping
 from pathlib import Path
 from pickle import UnpicklingError
 from typing import Any, BinaryIO
@@ -14,6 +15,7 @@ import torch
 from mamlrl._version import __version__
 from mamlrl.errors import UserError
 from mamlrl.experiments.experiment import Experiment
+from mamlrl.experiments.objects import with_objects
 from mamlrl.experiments.plain import plain_experiment, restore_experiment
 from mamlrl.files import AnyPath, os_errors_as, replaced
 from mamlrl.runs.checkpoint_content import StrangeContentError, check_entries, check_plain, check_state
@@ -53,24 +55,25 @@ def _write(content: dict[str, Any], file: BinaryIO) -> None:
         raise OSError(error.__context__ or error) from error
 
 
-def load_checkpoint(path: AnyPath, device: str = "cpu") -> tuple[Experiment, dict[str, Any]]:
+def load_checkpoint(path: AnyPath, objects: Mapping[str, Any] | None = None) -> tuple[Experiment, dict[str, Any]]:
     """Reads a checkpoint.
 
     Args:
         path: A checkpoint file.
-        device: Device to put its tensors on.
+        objects: The objects that its experiment had in place of names, by dotted key, such as
+            `{"policy.architecture": module}`. Without them, it can be read, but nothing that needs them be made.
 
     Returns:
-        The experiment and the state saved with it.
+        The experiment and the state saved with it, its tensors on the CPU.
 
     Raises:
         UserError: If the file is missing, not a checkpoint, damaged, or of another version; or if its experiment
-            names a module that is not imported.
+            names a module that is not imported, or had no such objects.
     """
     path = Path(path)
     if not os.path.isfile(path):  # False, too, for a name that no file can have
         raise UserError(f"no checkpoint at {path}")
-    content = _read(path, device)
+    content = _read(path)
     if not isinstance(content, dict) or content.get("format") != FORMAT:
         raise UserError(f"{path} is not a mamlrl checkpoint")
     if content.get("format_version") != FORMAT_VERSION:
@@ -83,7 +86,7 @@ def load_checkpoint(path: AnyPath, device: str = "cpu") -> tuple[Experiment, dic
     if not isinstance(config, dict) or not isinstance(state, dict) or not torch.is_tensor(state.get("params")):
         raise UserError(f"{path} is a damaged checkpoint: its config or its state with params is missing")
     try:
-        experiment = restore_experiment(config)
+        experiment = with_objects(restore_experiment(config), objects or {})
     except UserError as error:
         raise UserError(f"{path} holds an experiment that cannot be used: {error}") from error
     try:
@@ -93,7 +96,7 @@ def load_checkpoint(path: AnyPath, device: str = "cpu") -> tuple[Experiment, dic
     return experiment, state
 
 
-def _read(path: Path, device: str) -> Any:
+def _read(path: Path) -> Any:
     """Returns what a file holds.
 
     Raises:
@@ -104,7 +107,7 @@ def _read(path: Path, device: str) -> Any:
         with ZipFile(path) as archive, warnings.catch_warnings(action="ignore"):
             check_entries(archive, path)
             damaged = archive.testzip() is not None
-            content = None if damaged else torch.load(path, map_location=device, weights_only=True)
+            content = None if damaged else torch.load(path, map_location="cpu", weights_only=True)
         check_plain(content)
     except StrangeContentError as error:
         raise UserError(f"{path} is not a mamlrl checkpoint: {error}") from error

@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import csv
 import os
-from collections.abc import Sequence
+import zlib
+from collections.abc import Iterable, Sequence
+from io import StringIO
 from pathlib import Path
+from time import time
 
 from mamlrl.errors import UserError
 from mamlrl.files import os_errors_as, written
-from mamlrl.metric_names import ITERATION, Metrics
-from mamlrl.runs.event_file import EventFile
+from mamlrl.metric_names import ITERATION, WALL_TIME, Metrics
+from mamlrl.runs.event_file import new_event_file
 
 METRICS, EVENTS = "metrics.csv", "tensorboard"
+CHECKSUM = "metrics_checksum"  # its key in a checkpoint
 
 
 class MetricsWriter:
@@ -25,31 +29,32 @@ class MetricsWriter:
         folder: The run's folder.
         iteration: Meta-iterations done; later rows are dropped.
         save_every: Meta-iterations between rows.
+        checksum: What `checksum` was after that iteration; None if it is not known.
+
+    Attributes:
+        checksum: CRC-32 of the header and all rows, whatever their line ends, for a checkpoint to hold.
 
     Raises:
-        UserError: If the CSV lacks rows up to that iteration, in which case nothing is changed; or if something
-            cannot be written.
+        UserError: If the CSV lacks rows up to that iteration or they are not those of the checksum, in which case
+            nothing is changed; or if something cannot be written.
     """
 
-    def __init__(self, folder: Path, iteration: int, save_every: int = 1) -> None:
+    def __init__(self, folder: Path, iteration: int, save_every: int = 1, checksum: int | None = None) -> None:
         self._path = folder / METRICS
         lines = _lines_until(self._path, iteration, save_every)
         rows = _parse(self._path, lines)
+        self.checksum = _checksum(lines)
+        if checksum not in (None, self.checksum):
+            raise _incomplete(self._path, "has rows that were altered")
         kept = "".join(lines).encode()
         if kept != _bytes_of(self._path):
             with written(self._path) as file:
                 file.write(kept)
         self._columns = list(rows[0]) if rows else None
-        self._events = EventFile(folder / EVENTS)
-        try:
-            for row in rows:
-                self._events.write(row)
-        except UserError:
-            self._events.close()
-            raise
+        self._events = new_event_file(folder / EVENTS, rows)
 
     def write(self, metrics: Metrics) -> None:
-        """Appends the metrics of one iteration.
+        """Appends the metrics of one iteration, and the time.
 
         The file keeps the columns of its header, even if another version wrote it. Metrics without a column are
         dropped; columns without a metric get NaN.
@@ -57,15 +62,19 @@ class MetricsWriter:
         Raises:
             UserError: If the file cannot be written.
         """
+        lines = StringIO(newline="")
+        metrics = {**metrics, WALL_TIME: time()}
+        columns = self._columns or list(metrics)
+        writer = csv.DictWriter(lines, columns, restval="nan", extrasaction="ignore")
         failure, kept = f"cannot write metrics {self._path}", "; the last checkpoint is kept"
         with os_errors_as(failure, kept), open(self._path, "a", newline="", encoding="utf-8") as file:
-            columns = self._columns or list(metrics)
-            writer = csv.DictWriter(file, columns, restval="nan", extrasaction="ignore")
             if file.tell() == 0:
                 writer.writeheader()
             writer.writerow(metrics)
+            file.write(lines.getvalue())
             file.flush()
             os.fsync(file.fileno())
+        self.checksum = _checksum(lines.getvalue().splitlines(), self.checksum)
         self._events.write(metrics)
 
     def close(self) -> None:
@@ -119,6 +128,10 @@ def _lines_until(path: Path, iteration: int, save_every: int) -> list[str]:
     if due <= iteration:
         raise _incomplete(path, f"lacks the row of iteration {due}")
     return kept
+
+
+def _checksum(lines: Iterable[str], before: int = 0) -> int:
+    return zlib.crc32("".join(f"{line.rstrip()}\n" for line in lines).encode(), before)
 
 
 def _cells(line: str) -> int:

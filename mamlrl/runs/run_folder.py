@@ -26,6 +26,8 @@ def run_folder(path: str | os.PathLike[str]) -> Path:
     Raises:
         UserError: If it names none.
     """
+    if not isinstance(path, str | os.PathLike):
+        raise UserError(f"output: the folder of a run must be a path, got {path!r}")
     if not os.fspath(path):
         raise UserError("output: the folder of a run must have a name, got ''")
     return Path(path)
@@ -33,9 +35,13 @@ def run_folder(path: str | os.PathLike[str]) -> Path:
 
 def check_holds_run(folder: Path) -> None:
     """Raises a UserError if there is no run to resume in a folder."""
+    latest = latest_checkpoint(folder)
     with os_errors_as(f"cannot use the folder {folder}"):
-        if not latest_checkpoint(folder).exists():
-            raise UserError(f"there is no run to resume in {folder}")
+        if not latest.exists():
+            raise UserError(
+                f"no run to resume at {folder}, where there is no checkpoint at {latest}; begin one without "
+                "--resume, or name its folder with --output"
+            )
 
 
 def check_is_free(folder: Path) -> None:

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
+
+from numpy.typing import NDArray
 
 from mamlrl.errors import UserError
 from mamlrl.evaluation.build import evaluate
@@ -13,6 +16,7 @@ from mamlrl.evaluation.evaluation import Evaluation
 from mamlrl.experiments.experiment import Experiment
 from mamlrl.files import AnyPath
 from mamlrl.runs.checkpoints import load_checkpoint
+from mamlrl.runs.published import close_names, published_checkpoint, published_names
 
 
 def latest_checkpoint(folder: AnyPath) -> Path:
@@ -30,6 +34,26 @@ def kept_checkpoint(folder: AnyPath, iteration: int) -> Path:
     return Path(folder) / "checkpoints" / f"iteration_{iteration}.pt"
 
 
+def find_checkpoint(where: AnyPath) -> Path:
+    """Returns the file of a checkpoint.
+
+    Args:
+        where: The file, a run folder, whose latest checkpoint is taken, or the name of a published checkpoint,
+            where there is neither a file nor a folder of that name.
+
+    Raises:
+        UserError: If there is none; the message lists close names of published checkpoints.
+    """
+    path, name = Path(where), os.fspath(where)
+    if os.path.isdir(path):
+        return latest_checkpoint(path)
+    if os.path.isfile(path):
+        return path
+    if name in published_names():
+        return published_checkpoint(name)
+    raise UserError(f"no checkpoint at {path}{close_names(name)}")
+
+
 @dataclass(frozen=True)
 class SavedRun:
     """A checkpoint that was read.
@@ -45,32 +69,34 @@ class SavedRun:
     state: dict[str, Any]
 
     @classmethod
-    def load(cls, path: AnyPath) -> Self:
-        """Reads a checkpoint, or the latest one of a run folder.
+    def load(cls, path: AnyPath, objects: Mapping[str, Any] | None = None) -> Self:
+        """Reads a checkpoint, the latest one of a run folder, or a published one.
 
         The one that scored best, `checkpoints/best.pt`, must be named: a policy's score is the return of a single
         meta-batch, so that the best score tells more of the batch's luck than of the policy.
 
-        Raises:
-            UserError: See `load_checkpoint`.
-        """
-        path = Path(path)
-        file = latest_checkpoint(path) if os.path.isdir(path) else path
-        return cls(file, *load_checkpoint(file))
+        Args:
+            path: See `find_checkpoint`.
+            objects: See `load_checkpoint`.
 
-    def evaluate(self, experiment: Experiment) -> Evaluation:
+        Raises:
+            UserError: See `load_checkpoint`; the message lists close names of published checkpoints.
+        """
+        file = find_checkpoint(path)
+        return cls(file, *load_checkpoint(file, objects))
+
+    def evaluate(self, experiment: Experiment, tasks: Sequence[Any] | NDArray[Any] | None = None) -> Evaluation:
         """Evaluates its parameters.
 
         Args:
             experiment: Experiment of the same kind; `experiment.evaluation` says what to evaluate.
+            tasks: Tasks to evaluate on, rather than held-out ones that are drawn: the parameters of each.
 
         Raises:
             UserError: If they cannot be evaluated, or were trained on what they would be evaluated on; the message
                 names the file.
         """
         try:
-            evaluation = evaluate(experiment, self.state["params"])
-            evaluation.check_held_out(self.state)
-            return evaluation
+            return evaluate(experiment, self.state["params"], tasks, self.state)
         except UserError as error:
             raise UserError(f"{self.path}: {error}") from error

@@ -16,15 +16,18 @@ from mamlrl.runs.saved import SavedRun, latest_checkpoint
 SHAPES = ("hidden_sizes", "context_size", "architecture", "learned_step_size")
 
 
-def restore(learner: Learner, folder: Path) -> None:
-    """Puts a learner where the last checkpoint of a run is.
+def restore(learner: Learner, folder: Path) -> dict[str, Any]:
+    """Puts a learner where the last checkpoint of a run is, and says on stderr what of the machine has changed.
+
+    Returns:
+        The state in the checkpoint.
 
     Raises:
         UserError: If there is none that can be read, or it is of another experiment.
     """
     path = latest_checkpoint(folder)
     saved, state = load_checkpoint(path)
-    _changes(saved, learner.config)
+    changes = _changes(saved, learner.config)
     done = state["iteration"]
     if learner.config.iterations < done:
         raise UserError(
@@ -34,20 +37,12 @@ def restore(learner: Learner, folder: Path) -> None:
         learner.load_state_dict(state)
     except UserError as error:
         raise UserError(f"{path}: {error}") from error
-
-
-def tell_changes(learner: Learner, folder: Path) -> None:
-    """Says on stderr what belongs to the machine and is not as in the last checkpoint of a run.
-
-    Raises:
-        UserError: See `restore`.
-    """
-    saved, _ = load_checkpoint(latest_checkpoint(folder))
-    for key, before, now in _changes(saved, learner.config):
+    for key, before, now in changes:
         note(
-            f"mamlrl: {key} was {before} and is {now}; after iteration {learner.iteration}, numbers may differ "
+            f"mamlrl: {key} was {before} and is {now}; after iteration {done}, numbers may differ "
             "from those of a run in which it stayed the same"
         )
+    return state
 
 
 def _changes(saved: Experiment, config: Experiment) -> list[tuple[str, Any, Any]]:

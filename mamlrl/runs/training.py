@@ -5,8 +5,9 @@ from __future__ import annotations
 import signal
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
 from typing import Any, cast
@@ -20,11 +21,13 @@ from mamlrl.files import AnyPath
 from mamlrl.learners.build import make_learner
 from mamlrl.learners.learner import Learner
 from mamlrl.metric_names import KL, Metrics, headline, steps_of
+from mamlrl.runs.callbacks import Callback, check_callbacks, tell, told
 from mamlrl.runs.checkpoints import save_checkpoint
-from mamlrl.runs.metrics_file import MetricsWriter
+from mamlrl.runs.event_summaries import EventSummaries
+from mamlrl.runs.metrics_file import CHECKSUM, MetricsWriter
 from mamlrl.runs.run_folder import check_holds_run, check_is_free, locked, run_folder, write_config
 from mamlrl.runs.saved import best_checkpoint, kept_checkpoint, latest_checkpoint
-from mamlrl.runs.starting_point import restore, take_parameters, tell_changes
+from mamlrl.runs.starting_point import restore, take_parameters
 
 
 def train(
@@ -32,94 +35,111 @@ def train(
     folder: AnyPath,
     resume: bool = False,
     init_from: AnyPath | None = None,
+    callbacks: Sequence[Callback] = (),
 ) -> int:
-    """Meta-trains until `config.iterations`, or, in the main thread, until SIGINT or SIGTERM.
+    """Meta-trains until `config.iterations`, a callback asks to stop, or, in the main thread, SIGINT or SIGTERM.
 
     Args:
         config: The experiment.
         folder: Where the run is kept.
         resume: Whether to continue the run that the folder holds.
         init_from: Checkpoint, or run folder, to begin a new run from with its parameters alone.
+        callbacks: Told of the start, every meta-iteration, checkpoints and the end, in this order.
 
     Returns:
-        The number of the signal that stopped the run, or 0 if it is complete.
+        The number of the signal that stopped the run, or 0 if it is complete, or a callback stopped it.
 
     Raises:
         UserError: If the folder cannot be used or the experiment cannot be run; nothing is lost.
+        CallbackError: If a callback raises; the last checkpoint is kept.
     """
-    folder = run_folder(folder)
+    folder, callbacks = run_folder(folder), (EventSummaries(), *check_callbacks(callbacks))
     check = check_holds_run if resume else check_is_free
     check(folder)
     if resume and init_from is not None:
         raise UserError("init_from begins a new run; choose another --output, or leave --resume out")
     learner = make_learner(config)
-    if resume:
-        restore(learner, folder)
-    elif init_from is not None:
+    if init_from is not None:
         take_parameters(learner, Path(init_from))
     with locked(folder):
         check(folder)  # another process may have trained here while the learner was built
-        if resume:
-            restore(learner, folder)
-            tell_changes(learner, folder)
-        return _train(learner, folder, resume)
+        return _train(learner, folder, restore(learner, folder) if resume else None, callbacks)
 
 
-def _train(learner: Learner, folder: Path, resume: bool) -> int:
-    config, latest = learner.config, latest_checkpoint(folder)
-    if not resume:  # first of all, so that what lies beside a checkpoint is of a run of ours
-        save_checkpoint(latest, config, learner.state_dict())
-    writer = MetricsWriter(folder, learner.iteration, config.save_every)
+def _train(learner: Learner, folder: Path, resumed: dict[str, Any] | None, callbacks: Sequence[Callback]) -> int:
+    """Trains from the state of the checkpoint that was resumed, or from the beginning."""
+    latest, checksum = latest_checkpoint(folder), None
+    if resumed is None:  # first of all, so that what lies beside a checkpoint is of a run of ours
+        save_checkpoint(latest, learner.config, learner.state_dict())
+    else:
+        checksum = resumed.get(CHECKSUM)
+    writer = MetricsWriter(folder, learner.iteration, learner.config.save_every, checksum)
+    run = _Run(learner, folder, writer, callbacks)
     try:
-        write_config(folder, config)
-        if resume:
-            save_checkpoint(latest, config, learner.state_dict())
-        return _train_until_stopped(learner, folder, writer)
+        write_config(folder, learner.config)
+        with told(callbacks, learner, folder):
+            if resumed is not None:
+                run.save(latest)
+            return run.train()
     except RunError as error:
         raise type(error)(f"{error}; the last checkpoint is kept, {latest}") from error
     finally:
         writer.close()
 
 
-def _train_until_stopped(learner: Learner, folder: Path, writer: MetricsWriter) -> int:
-    config = learner.config
-    interval = 0.5 if is_terminal(sys.stderr) else 30.0
-    output = cast(Any, Stream(sys.stderr))
-    with (
-        _stop_signals() as received,
-        tqdm(
-            total=config.iterations, initial=learner.iteration, unit="it", mininterval=interval, file=output
-        ) as progress,
-    ):
-        while learner.iteration < config.iterations and not received:
-            learner.step()
-            due = learner.iteration % config.save_every == 0 or learner.iteration == config.iterations
-            if due:
-                progress.set_postfix_str(_describe(_record(learner, folder, writer)), refresh=False)
-            _save(learner, folder, due)
-            progress.update()
-        if received:
-            save_checkpoint(latest_checkpoint(folder), config, learner.state_dict())
-    return received[0] if received else 0
+@dataclass(frozen=True)
+class _Run:
+    """A learner, what it leaves in a folder, and who is told."""
 
+    learner: Learner
+    folder: Path
+    writer: MetricsWriter
+    callbacks: Sequence[Callback]
 
-def _record(learner: Learner, folder: Path, writer: MetricsWriter) -> Metrics:
-    """Writes a row of metrics, which is dropped if no checkpoint follows, and the best checkpoint."""
-    report = learner.report()
-    writer.write(report.metrics)
-    if report.score > learner.best_score:
-        learner.best_score = report.score
-        save_checkpoint(best_checkpoint(folder), learner.config, report.state)
-    return report.metrics
+    def train(self) -> int:
+        """Trains until the run is complete or stopped; returns the number of the signal that stopped it, or 0."""
+        learner, total = self.learner, self.learner.config.iterations
+        interval = 0.5 if is_terminal(sys.stderr) else 30.0
+        bar = {"unit": "it", "mininterval": interval, "file": cast(Any, Stream(sys.stderr))}
+        stop = False
+        with _stop_signals() as received, tqdm(total=total, initial=learner.iteration, **bar) as progress:
+            while learner.iteration < total and not received and not stop:
+                learner.step()
+                due = learner.iteration % learner.config.save_every == 0 or learner.iteration == total
+                metrics = self._record() if due else {}
+                if due:
+                    progress.set_postfix_str(_describe(metrics), refresh=False)
+                self._save_due(due)
+                progress.update()
+                stop = tell(self.callbacks, "on_iteration", learner, dict(metrics))
+            if received or stop:
+                self.save(latest_checkpoint(self.folder))
+        return received[0] if received else 0
 
+    def _record(self) -> Metrics:
+        """Writes a row of metrics, which is dropped if no checkpoint follows, and the best checkpoint."""
+        report = self.learner.report()
+        self.writer.write(report.metrics)
+        if report.score > self.learner.best_score:
+            self.learner.best_score = report.score
+            self._write(best_checkpoint(self.folder), report.state)
+        return report.metrics
 
-def _save(learner: Learner, folder: Path, due: bool) -> None:
-    """Writes the checkpoints of an iteration, the latest last: a resumed run makes those after it again."""
-    every = learner.config.checkpoint_every
-    if every is not None and learner.iteration % every == 0:
-        save_checkpoint(kept_checkpoint(folder, learner.iteration), learner.config, learner.state_dict())
-    if due:
-        save_checkpoint(latest_checkpoint(folder), learner.config, learner.state_dict())
+    def _save_due(self, due: bool) -> None:
+        """Writes the checkpoints of an iteration, the latest last: a resumed run makes those after it again."""
+        every, iteration = self.learner.config.checkpoint_every, self.learner.iteration
+        if every is not None and iteration % every == 0:
+            self.save(kept_checkpoint(self.folder, iteration))
+        if due:
+            self.save(latest_checkpoint(self.folder))
+
+    def save(self, path: Path) -> None:
+        """Writes a checkpoint to resume from, which knows the rows of metrics before it."""
+        self._write(path, {**self.learner.state_dict(), CHECKSUM: self.writer.checksum})
+
+    def _write(self, path: Path, state: dict[str, Any]) -> None:
+        save_checkpoint(path, self.learner.config, state)
+        tell(self.callbacks, "on_checkpoint", path)
 
 
 def _describe(metrics: Metrics) -> str:

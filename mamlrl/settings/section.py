@@ -14,8 +14,7 @@ from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 import numpy as np
 
 from mamlrl.errors import UserError, suggestion
-
-SHOWN = 80  # characters of a value in a message
+from mamlrl.settings.choices import shown
 
 
 @dataclass(frozen=True)
@@ -23,7 +22,8 @@ class Section:
     """The base of the dataclasses that hold settings.
 
     Whether a section comes from a command line, a file, Python or `dataclasses.replace`, its values are checked
-    and made plain: NumPy's numbers become Python's, lists become tuples where the setting is a tuple.
+    and made plain: NumPy's numbers become Python's, lists become tuples where the setting is a tuple. Where a
+    setting names an implementation, Python may give the implementation itself.
 
     Raises:
         UserError: If a value is not what its field may hold; the message names the section and the field.
@@ -70,6 +70,8 @@ def conform(hint: Any, value: Any) -> Any:
         return _choice(members, value)
     if hasattr(hint, "registry"):
         return _name(hint, value)
+    if hasattr(hint, "contract"):
+        return _text_or_object(hint, value)
     if kind is tuple and isinstance(value, list | tuple):
         return tuple(conform(members[0], item) for item in value)
     return _checked(hint, kind, value)
@@ -85,36 +87,45 @@ def _checked(hint: Any, kind: Any, value: Any) -> Any:
         value = bool(value)
     if isinstance(kind, type) and issubclass(kind, int | float) and kind is not bool:
         return _number(hint, value)
-    if isinstance(kind, type) and not isinstance(value, kind):
-        raise ValueError(f"must be {describe(hint)}, got {_shown(value)}")
+    if isinstance(kind, type):
+        exactly = issubclass(kind, Section)  # a subclass may have settings that no file would give back
+        if not isinstance(value, kind) or (exactly and type(value) is not kind):
+            raise ValueError(f"must be {describe(hint)}, got {shown(value)}")
     return value
 
 
 def _choice(choices: tuple[Any, ...], value: Any) -> Any:
     if isinstance(value, str) and value in choices:
         return value
-    raise ValueError(f"must be one of {', '.join(choices)}, got {_shown(value)}{suggestion(value, choices)}")
+    raise ValueError(f"must be one of {', '.join(choices)}, got {shown(value)}{suggestion(value, choices)}")
 
 
 def _number(hint: Any, value: Any) -> Any:
     base = int if issubclass(hint, int) else float
     if isinstance(value, bool) or not isinstance(value, Integral if base is int else Real):
-        raise ValueError(f"must be {describe(hint)}, got {_shown(value)}")
+        raise ValueError(f"must be {describe(hint)}, got {shown(value)}")
     try:
         plain = base(hint(value))
     except (ValueError, OverflowError) as error:
         reason = (
-            str(error) if str(error).startswith("must be") else f"must be {describe(hint)}, got {_shown(value)}"
+            str(error) if str(error).startswith("must be") else f"must be {describe(hint)}, got {shown(value)}"
         )
         raise ValueError(reason) from error
     return plain
 
 
 def _name(hint: Any, value: Any) -> Any:
-    if not isinstance(value, str):
-        raise ValueError(f"must be one of {', '.join(hint.registry)}, got {_shown(value)}")
-    hint.registry.find(value)
-    return str(value)
+    hint.registry.check(value)
+    return str(value) if isinstance(value, str) else value
+
+
+def _text_or_object(hint: Any, value: Any) -> Any:
+    if isinstance(value, str):
+        return str(value)
+    if not isinstance(value, hint.contract) and not callable(value):
+        others = f"an instance of {hint.contract.__name__}, or a function that makes one"
+        raise ValueError(f"must be text, got {shown(value)}; in Python also {others}")
+    return value
 
 
 def _plain(value: Any) -> Any:
@@ -122,7 +133,7 @@ def _plain(value: Any) -> Any:
     if isinstance(value, Mapping):
         wrong = next((key for key in value if not isinstance(key, str)), None)
         if wrong is not None:
-            raise ValueError(f"must have keys of text, got {_shown(wrong)}")
+            raise ValueError(f"must have keys of text, got {shown(wrong)}")
         return {str(key): _plain(item) for key, item in value.items()}
     if isinstance(value, list | tuple):
         return [_plain(item) for item in value]
@@ -133,13 +144,7 @@ def _plain(value: Any) -> Any:
             return base(value)
     if value is None:
         return None
-    raise ValueError(f"must hold numbers, text, lists and keys alone, got {_shown(value)}")
-
-
-def _shown(value: Any) -> str:
-    """A value in a message: on one line, and not long."""
-    text = " ".join(repr(value).split())
-    return text if len(text) <= SHOWN else f"{text[:SHOWN]}..."
+    raise ValueError(f"must hold numbers, text, lists and keys alone, got {shown(value)}")
 
 
 def describe(hint: Any) -> str:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mamlrl.networks.convolution import Downsampling
-from mamlrl.settings.choices import Registry
+from mamlrl.settings.choices import Registry, named
 from mamlrl.settings.numbers import PositiveInt
 from mamlrl.settings.section import Section
 from mamlrl.supervised import mini_imagenet, omniglot
@@ -18,12 +18,13 @@ from mamlrl.supervised.sinusoid import Sinusoid
 from mamlrl.supervised.tasks import SupervisedTasks
 
 # (settings, one of `splits.SPLITS`) -> tasks
-DATASETS: Registry[Callable[[DataConfig, str], SupervisedTasks]] = Registry("data set")
+TasksMaker = Callable[["DataConfig", str], SupervisedTasks]
+DATASETS: Registry[TasksMaker] = Registry("data set", contract=(SupervisedTasks,))
 
 if not TYPE_CHECKING:  # the parser reads what the type checker does not
     DatasetName = DATASETS.name_type("DatasetName")
 else:
-    DatasetName = str
+    DatasetName = str | SupervisedTasks | TasksMaker
 
 
 @dataclass(frozen=True)
@@ -73,7 +74,7 @@ def images(
     """
 
     def build(config: DataConfig, split: str) -> ImageTasks:
-        folder = check_folder(config.folder, config.dataset, layout)
+        folder = check_folder(config.folder, named(config.dataset), layout)
         tasks = ImageTasks(read(folder, split), config.ways, downsampling)
         tasks.check_enough(config.shots, config.queries)
         return tasks
@@ -81,7 +82,20 @@ def images(
     return build
 
 
-DATASETS.register("sinusoid", lambda config, split: Sinusoid())
-DATASETS.register("omniglot", images(omniglot.read_omniglot, omniglot.LAYOUT, "stride"))
-DATASETS.register("strokes", images(omniglot.read_omniglot, omniglot.LAYOUT, "stride"))
-DATASETS.register("mini_imagenet", images(mini_imagenet.read_mini_imagenet, mini_imagenet.LAYOUT, "max_pool"))
+def register_dataset(name: str, tasks: SupervisedTasks | TasksMaker) -> None:
+    """Makes a distribution of supervised tasks usable by name, as `data.dataset`.
+
+    Args:
+        name: The name, without a colon.
+        tasks: The tasks, or what makes them from the settings `data` and one of `train`, `val` and `test`.
+
+    Raises:
+        ValueError: If the name is taken, or the tasks are something else.
+    """
+    DATASETS.register(name, tasks)
+
+
+register_dataset("sinusoid", lambda config, split: Sinusoid())
+register_dataset("omniglot", images(omniglot.read_omniglot, omniglot.LAYOUT, "stride"))
+register_dataset("strokes", images(omniglot.read_omniglot, omniglot.LAYOUT, "stride"))
+register_dataset("mini_imagenet", images(mini_imagenet.read_mini_imagenet, mini_imagenet.LAYOUT, "max_pool"))

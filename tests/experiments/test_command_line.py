@@ -151,7 +151,7 @@ def test_what_cannot_be_used_is_named(arguments, message):
     assert refused(*arguments) == message
 
 
-@pytest.mark.parametrize("flag", ["--help", "-h"])
+@pytest.mark.parametrize("flag", ["--help-settings", "--help_settings"])
 @pytest.mark.parametrize(
     ("arguments", "present", "absent"),
     [
@@ -162,14 +162,15 @@ def test_what_cannot_be_used_is_named(arguments, message):
         (["--config=nonsense"], ["--env.id"], ["--data.shots"]),
     ],
 )
-def test_help_shows_own_options_and_the_settings_of_the_kind(flag, arguments, present, absent, capsys):
+def test_settings_are_listed_by_an_option_of_their_own(flag, arguments, present, absent, capsys):
     with pytest.raises(SystemExit) as left:
         program().parse([*arguments, flag])
     assert left.value.code == 0
     text = capsys.readouterr().out
     assert text.startswith("usage: mamlrl test")
-    for word in ("--output", "What to write.", "--resume", "--tasks", "--size", "inputs", "--config", "--seed"):
-        assert word in text
+    assert "--config" in text
+    assert "--seed" in text
+    assert "What to write." not in text
     words = " ".join(text.split())
     assert "Kind of learner" in words
     assert f"One of: {', '.join(KINDS)}." in words
@@ -180,8 +181,22 @@ def test_help_shows_own_options_and_the_settings_of_the_kind(flag, arguments, pr
         assert word not in text
 
 
+@pytest.mark.parametrize("flag", ["--help", "-h"])
+def test_help_shows_own_options_alone(flag, capsys):
+    with pytest.raises(SystemExit) as left:
+        program().parse(["--seed=x", "--nonsense", "--kind=none", flag])
+    assert left.value.code == 0
+    text = capsys.readouterr().out
+    assert text.startswith("usage: mamlrl test [INPUTS ...] [OPTIONS] [--SETTING VALUE ...]")
+    for word in ("--output OUTPUT", "What to write. (required)", "--resume", "--tasks", "--size", "Which tasks."):
+        assert word in text
+    for word in ("--config", "--print_config", "--help-settings", "--help"):
+        assert word in text
+    assert "Kind of learner" not in text
+
+
 def test_help_for_a_kind_that_there_is_not_is_refused():
-    assert refused("--help", "--kind=nonsense") == "kind must be one of policy, supervised, got nonsense"
+    assert refused("--help-settings", "--kind=nonsense") == "kind must be one of policy, supervised, got nonsense"
 
 
 def test_the_resolved_config_can_be_printed(capsys):
@@ -191,6 +206,14 @@ def test_the_resolved_config_can_be_printed(capsys):
     printed = capsys.readouterr().out
     assert "kind: supervised" in printed
     assert "shots: 7" in printed
+
+
+def test_what_the_command_line_sets_can_be_asked():
+    command_line = program()
+    command_line.parse(["--output=x", "--config", "navigation2d", "--seed", "3", "--config=promp", "in"])
+    assert command_line.configs() == ["navigation2d", "promp"]
+    assert command_line.settings == ["--config=navigation2d", "--seed=3", "--config=promp"]
+    assert [command_line.sets(key) for key in ("seed", "device", "config")] == [True, False, True]
 
 
 def test_a_program_without_an_experiment_refuses_settings():

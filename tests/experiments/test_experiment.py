@@ -10,6 +10,7 @@ from mamlrl.errors import UserError
 from mamlrl.experiments.build import KINDS
 from mamlrl.experiments.command_line import load_config
 from mamlrl.experiments.experiment import Experiment, gradient_experiment
+from mamlrl.sampling.build import EnvId
 from mamlrl.settings import numbers
 from mamlrl.settings.choices import Registry
 
@@ -26,6 +27,7 @@ REFUSED = {
     tuple: ["8", "abc", "[0]", "[-3, 4]", "[2.5]", "[8, abc]", "[null]", "null"],
     dict: ["8", "[1]", "abc", "null"],
     Literal: ["nonsense", "", "null", "[maml]"],
+    EnvId: ["null"],
     Registry: ["nonsense", "", "null", "[maml]", "no_such_module:name"],
 }
 BOUNDARY = {

@@ -1,13 +1,16 @@
 """Experiments as they were written before there were kinds: one dataclass held the settings of both."""
 
 from copy import deepcopy
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import yaml
 
+from mamlrl.errors import UserError
 from mamlrl.experiments.command_line import load_config
-from mamlrl.experiments.old_formats import with_kind
+from mamlrl.experiments.files import stated_kind
+from mamlrl.experiments.old_formats import is_old, with_kind
 from mamlrl.experiments.plain import plain_experiment, restore_experiment
 from mamlrl.experiments.policy import PolicyExperiment
 from mamlrl.experiments.supervised import SupervisedExperiment
@@ -132,6 +135,9 @@ def test_all_that_it_says_is_restored(values):
     if values is OLD:
         assert plain["policy"].pop("architecture") == "mlp"
         assert plain["env"].pop("wrappers") == []
+        assert plain["advantages"].pop("value_baseline") == "linear"
+        assert plain["evaluation"].pop("adaptation_episodes") == 0
+        assert plain["evaluation"].pop("deterministic") is False
     assert plain == with_kind(values)
 
 
@@ -173,6 +179,28 @@ def test_a_config_of_today_written_in_the_old_way_is_the_same(name):
     else:
         plain = {**plain, "data": DATA, "compile": False}
     assert restore_experiment(plain) == config
+
+
+@pytest.mark.parametrize("values", [OLD, OLD_SUPERVISED], ids=["policy", "supervised"])
+def test_a_whole_config_as_it_was_can_be_given_on_the_command_line(values, tmp_path):
+    path = tmp_path / "config.yaml"
+    path.write_text(yaml.safe_dump(values))
+    expected = restore_experiment(values)
+    assert stated_kind(str(path)) == expected.kind
+    assert load_config(path) == expected
+    assert load_config(path, ["--seed=8"]) == replace(expected, seed=8)
+    assert load_config(path, ["--config=first_order"]).adaptation.estimator == "first_order"
+
+
+def test_a_part_of_a_config_is_not_taken_for_an_old_one(tmp_path):
+    path = tmp_path / "part.yaml"
+    path.write_text("data: {shots: 7}\nseed: 3\n")
+    assert stated_kind(str(path)) is None
+    assert load_config("sinusoid", [f"--config={path}"]).data.shots == 7
+    with pytest.raises(UserError, match=r"data\.shots is a setting of experiments of kind supervised"):
+        load_config(path)
+    assert not is_old({**OLD, "kind": "policy"})
+    assert not is_old([OLD])
 
 
 @pytest.mark.parametrize("path", sorted(RESULTS.glob("*/config.yaml")), ids=lambda path: path.parent.name)

@@ -100,6 +100,8 @@ def test_kinds_have_settings_of_their_own():
     }  # fmt: skip
     assert {name for name in policy - supervised if name.startswith(("adaptation", "evaluation"))} == {
         "adaptation.loss",
+        "evaluation.adaptation_episodes",
+        "evaluation.deterministic",
         "evaluation.episodes_per_task",
     }
     assert {name for name in supervised - policy if not name.startswith(("data", "network"))} == {
@@ -189,7 +191,7 @@ def test_help_says_which_implementations_a_list_may_hold(monkeypatch):
 @pytest.mark.parametrize("key", ["policy.architecture", "adaptation.loss", "env.id"])
 def test_null_is_refused_where_there_must_be_a_value(key):
     section, name = key.split(".")
-    with pytest.raises(UserError, match=f"^{key} must (have a value, not null|be one of .*)$"):
+    with pytest.raises(UserError, match=f"^{key} must (have a value, not null.*|be one of .*)$"):
         parse_object("policy", {section: {name: None}})
 
 

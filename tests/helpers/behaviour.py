@@ -102,7 +102,10 @@ def train(name: str, folder: Path) -> dict[str, object]:
         options = [*options, draw_characters(folder / "strokes")]
     run("train", *options, "--output", folder / "run")
     with open(folder / "run" / "metrics.csv", newline="") as file:
-        rows = [{k: float(v) for k, v in row.items() if "seconds" not in k} for row in csv.DictReader(file)]
+        rows = [
+            {name: float(value) for name, value in row.items() if not name.startswith(("seconds/", "wall_time"))}
+            for row in csv.DictReader(file)
+        ]
     return {"metrics": rows, "params": digest(folder / "run" / "checkpoints" / "latest.pt")}
 
 

@@ -10,10 +10,9 @@ import time
 import traceback
 from dataclasses import dataclass
 
-from programs import run
+from programs import PROGRESS, run
 
 MEMORY, PIPE = 6 * 2**30, 2**20
-PROGRESS = re.compile(r"\d+%\|.*(it/s|s/it)|^\s*\d+it \[")
 
 
 @dataclass(frozen=True)
@@ -26,7 +25,7 @@ class Ended:
 
     @property
     def lines(self):
-        """Lines of stderr without those of the progress bar."""
+        """Lines of stderr without those that say how training goes."""
         return [line for line in re.split(r"[\r\n]", self.error) if line.strip() and not PROGRESS.search(line)]
 
     @property

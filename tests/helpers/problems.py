@@ -10,14 +10,34 @@ from mamlrl.networks.categorical import Categorical
 from mamlrl.networks.context import ContextPolicy
 from mamlrl.networks.gaussian import DiagonalGaussian
 from mamlrl.networks.mlp import MlpPolicy
+from mamlrl.networks.module import ModulePolicy, seeded
 from mamlrl.outer.objective import MetaObjective
 
 OBSERVATION_SIZE = 3
 STEP_SIZE = 0.3  # of MAML's inner loop
 
 
+class NormedModule(torch.nn.Module):
+    """Two layers with layer normalisation, of inputs that are scaled by a buffer; one parameter is frozen."""
+
+    def __init__(self, outputs):
+        super().__init__()
+        self.register_buffer("scale", torch.tensor([0.5, 2.0, 1.0]))
+        self.shift = torch.nn.Parameter(torch.tensor([0.1, 0.2, 0.3]), requires_grad=False)
+        self.hidden = torch.nn.Sequential(
+            torch.nn.Linear(OBSERVATION_SIZE, 5), torch.nn.LayerNorm(5), torch.nn.Tanh()
+        )
+        self.head = torch.nn.Linear(5, outputs)
+
+    def forward(self, observations):
+        return 0.3 * self.head(self.hidden(self.scale * observations + self.shift))
+
+
 def make_policy(discrete=False, activation="tanh", context_size=0, **kwargs):
     distribution = Categorical(4) if discrete else DiagonalGaussian(2)
+    if activation == "layer_norm":
+        with seeded(0):
+            return ModulePolicy(NormedModule(distribution.head_size), OBSERVATION_SIZE, distribution)
     policy = MlpPolicy(OBSERVATION_SIZE, distribution, (5, 4), activation, **kwargs)
     return ContextPolicy(policy, context_size) if context_size else policy
 

@@ -28,4 +28,5 @@ def make_rollouts(dtype=torch.float64):
         rewards=normal(TASKS, EPISODES, TIME, seed=3) * mask,
         mask=mask,
         outputs=normal(TASKS, EPISODES, TIME, 2 * ACTIONS, seed=4, dtype=dtype),
+        last_observations=normal(TASKS, EPISODES, SIZE, seed=5, dtype=dtype),
     )

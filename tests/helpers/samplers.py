@@ -19,7 +19,7 @@ ENV_ID = "mamlrl/Navigation2D-v0"
 KWARGS = {"goal_range": 0.04, "horizon": 30}  # goals so close that some episodes end early
 TASKS, EPISODES = 3, 5
 CPU = torch.device("cpu")
-FIELDS = [field.name for field in fields(Rollouts)]
+FIELDS = [field.name for field in fields(Rollouts) if field.name != "last_observations"]  # of every step
 
 
 class ClockEnv(envs.TaskVectorEnv):

@@ -6,10 +6,12 @@ import pytest
 from image_folders import make_mini_imagenet, make_omniglot, options
 from programs import run
 
+from mamlrl.errors import UserError
 from mamlrl.experiments.command_line import load_config
+from mamlrl.inner_loops.supervised import SupervisedInnerLoop
 from mamlrl.learners.build import make_learner
 from mamlrl.runs.checkpoints import load_checkpoint, save_checkpoint
-from mamlrl.runs.saved import best_checkpoint, latest_checkpoint
+from mamlrl.runs.saved import SavedRun, best_checkpoint, latest_checkpoint
 
 
 @pytest.fixture
@@ -42,6 +44,16 @@ def test_an_evaluation_on_trained_classes_is_refused(trained, capsys):
     names = "ntrain0000, ntrain0001, ntrain0002, ntrain0003"
     assert f"{best_checkpoint(folder)}: data.folder: 4 of 4 classes for testing are trained on: {names}; " in error
     assert (error.count("\n"), output) == (1, "")
+
+
+def test_trained_classes_are_found_before_the_evaluation(trained, monkeypatch):
+    folder, data = trained
+    rename_classes(data, "train", "later")
+    rename_classes(data, "test", "ntrain")
+    monkeypatch.setattr(SupervisedInnerLoop, "adapt", lambda self, *arguments: pytest.fail("it adapts"))
+    saved = SavedRun.load(folder)
+    with pytest.raises(UserError, match="4 of 4 classes for testing are trained on"):
+        saved.evaluate(saved.experiment)
 
 
 def without_names(path):

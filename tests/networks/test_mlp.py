@@ -3,6 +3,7 @@ from math import log, sqrt
 import pytest
 import torch
 
+from mamlrl.errors import UserError
 from mamlrl.networks.categorical import Categorical
 from mamlrl.networks.gaussian import DiagonalGaussian
 from mamlrl.networks.mlp import MlpPolicy
@@ -175,3 +176,9 @@ def test_standard_deviation_has_a_floor_with_no_gradient_below_it():
     )
     log_std.sum().backward()
     assert params.grad[-2:].tolist() == [0.0, 5.0]
+
+
+@pytest.mark.parametrize("activation", ["gelu", "ReLU", None])
+def test_a_nonlinearity_that_there_is_not_is_refused(activation):
+    with pytest.raises(UserError, match=r"^activation must be one of relu, tanh, got "):
+        MlpPolicy(2, DiagonalGaussian(2), (4,), activation)

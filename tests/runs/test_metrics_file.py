@@ -8,6 +8,7 @@ from programs import TINY, deterministic_rows, run
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 from mamlrl.errors import UserError
+from mamlrl.metric_names import WALL_TIME
 from mamlrl.runs.metrics_file import MetricsWriter, read_metrics
 
 HEADER = "iteration,value\r\n"
@@ -23,6 +24,11 @@ def table(*iterations):
 
 def contents(folder):
     return {path: path.read_bytes() if path.is_file() else None for path in folder.rglob("*")}
+
+
+def untimed(rows):
+    """Rows without the time that they were written at."""
+    return [{name: value for name, value in row.items() if name != WALL_TIME} for row in rows]
 
 
 @pytest.fixture
@@ -133,11 +139,11 @@ def test_rows_and_events_are_read_as_they_were_written(tmp_path):
     for each in rows:
         writer.write(each)
     writer.close()
-    assert read_metrics(tmp_path / "metrics.csv") == rows
+    assert untimed(read_metrics(tmp_path / "metrics.csv")) == rows
     writer = MetricsWriter(tmp_path, 2)
     writer.write({"iteration": 3, "value": 7.0})
     writer.close()
-    assert read_metrics(tmp_path / "metrics.csv") == [*rows[:2], {"iteration": 3, "value": 7.0}]
+    assert untimed(read_metrics(tmp_path / "metrics.csv")) == [*rows[:2], {"iteration": 3, "value": 7.0}]
     events = EventAccumulator(str(tmp_path / "tensorboard")).Reload().Scalars("value")
     assert [(event.step, event.value) for event in events][-3:] == [(1, 0.5), (2, 1.0), (3, 7.0)]
 
@@ -162,3 +168,40 @@ def test_a_run_of_another_version_keeps_its_columns(tmp_path):
     assert first == {"iteration": 1, "old": 2, "both": 3}
     assert (second.keys(), second["iteration"], second["both"]) == (first.keys(), 2, 4)
     assert math.isnan(second["old"])
+
+
+@pytest.mark.usefixtures("events")
+def test_altered_rows_are_noticed_and_nothing_is_changed(tmp_path):
+    first = tmp_path / "first"
+    first.mkdir()
+    writer = MetricsWriter(first, 0)
+    for iteration in (1, 2):
+        writer.write({"iteration": iteration, "value": iteration / 2})
+    writer.close()
+    text = (first / "metrics.csv").read_bytes()
+    MetricsWriter(first, 2, checksum=writer.checksum).close()
+    for altered in (text.replace(b"0.5", b"0.7"), text.replace(b"value", b"valve")):
+        (tmp_path / "metrics.csv").write_bytes(altered)
+        before = contents(tmp_path)
+        with pytest.raises(UserError, match=r"metrics\.csv has rows that were altered"):
+            MetricsWriter(tmp_path, 2, checksum=writer.checksum)
+        assert contents(tmp_path) == before
+
+
+def test_the_checksum_is_of_rows_not_of_line_ends_or_of_later_rows(tmp_path):
+    (tmp_path / "metrics.csv").write_bytes(table(1, 2).encode())
+    writer = MetricsWriter(tmp_path, 2)
+    writer.close()
+    (tmp_path / "metrics.csv").write_bytes(table(1, 2, 3).replace("\r\n", "\n").encode())
+    MetricsWriter(tmp_path, 2, checksum=writer.checksum).close()
+
+
+def test_a_run_whose_history_was_altered_is_not_resumed(tmp_path, capsys):
+    options = ["train", *TINY, "--output", tmp_path / "run"]
+    assert run(*options, "--iterations", 2) == 0
+    path = tmp_path / "run" / "metrics.csv"
+    lines = path.read_text().splitlines(keepends=True)
+    head, digit = lines[1].rstrip()[:-1], lines[1].rstrip()[-1]
+    path.write_text("".join([lines[0], f"{head}{(int(digit) + 1) % 10}\n", *lines[2:]]))
+    assert run(*options, "--iterations", 3, "--resume") == 2
+    assert "metrics.csv has rows that were altered" in capsys.readouterr().err

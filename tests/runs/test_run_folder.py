@@ -75,7 +75,7 @@ def test_death_after_the_first_checkpoint_leaves_a_run_to_resume(tmp_path, confi
     names = {"metrics": "MetricsWriter", "config": "write_config"}
     with monkeypatch.context() as patch:
         if last == "events":
-            patch.setattr("mamlrl.runs.metrics_file.EventFile", die)
+            patch.setattr("mamlrl.runs.metrics_file.new_event_file", die)
         else:
             patch.setattr(training, names[last], die)
         with pytest.raises(Death):

@@ -45,7 +45,7 @@ def test_a_new_run_begins_with_the_parameters_of_a_checkpoint_and_nothing_else(t
 
 
 def test_the_first_checkpoint_holds_the_parameters_already(tmp_path, earlier, monkeypatch):
-    monkeypatch.setattr(training, "_train_until_stopped", lambda *arguments: 0)
+    monkeypatch.setattr(training._Run, "train", lambda run: 0)
     train(config(), tmp_path, init_from=str(earlier))
     _, state = load_checkpoint(latest_checkpoint(tmp_path))
     assert torch.equal(state["params"], load_checkpoint(latest_checkpoint(earlier))[1]["params"])

@@ -12,13 +12,17 @@ from mamlrl.adaptation.proximal import ProximalConfig
 from mamlrl.errors import UserError
 from mamlrl.evaluation.build import evaluate
 from mamlrl.experiments.build import KINDS
+from mamlrl.experiments.command_line import load_config
 from mamlrl.experiments.experiment import EvaluationConfig
 from mamlrl.experiments.plain import plain_experiment, restore_experiment
 from mamlrl.experiments.policy import PolicyExperiment
 from mamlrl.experiments.supervised import SupervisedExperiment
 from mamlrl.figures.film import VideoConfig
 from mamlrl.learners.build import make_learner
+from mamlrl.learners.policy import MetaLearner
+from mamlrl.learners.supervised import SupervisedLearner
 from mamlrl.networks.build import NetworkConfig, PolicyConfig
+from mamlrl.runs.training import train
 from mamlrl.sampling.build import EnvConfig
 from mamlrl.sampling.settings import SamplingConfig
 from mamlrl.settings.section import Section, hints
@@ -45,6 +49,8 @@ from mamlrl.supervised.build import DataConfig
         (PolicyExperiment, {"device": None}, "device must be text, got None"),
         (PolicyExperiment, {"env": {"id": "x"}}, "env must be of class EnvConfig, got {'id': 'x'}"),
         (PolicyExperiment, {"evaluation": EvaluationConfig()}, "evaluation must be of class PolicyEval"),
+        (SupervisedExperiment, {"network": PolicyConfig()}, "network must be of class NetworkConfig, got PolicyC"),
+        (SupervisedExperiment, {"adaptation": PolicyAdaptationConfig()}, "adaptation must be of class Adapt"),
         (PolicyExperiment, {"outer_optimizer": "sgd"}, "outer_optimizer must be one of trust_region, adam, promp"),
         (SupervisedExperiment, {"outer_optimizer": "promp"}, "outer_optimizer must be one of adam, got promp"),
         (SupervisedExperiment, {"compile": 1}, "compile must be true or false, got 1"),
@@ -121,6 +127,38 @@ def test_fields_of_one_s_own_sections_are_checked():
     assert Mine(3, anything=[1]).anything == [1]
     with pytest.raises(UserError, match=r"^Mine: count must be a whole number, got 1\.5$"):
         Mine(1.5)
+
+
+@pytest.mark.parametrize("config", [{"kind": "policy"}, None, "navigation2d", SupervisedExperiment])
+def test_what_is_no_experiment_is_refused_before_anything_is_done(config, tmp_path):
+    for use in (make_learner, lambda given: evaluate(given, None), lambda given: train(given, tmp_path / "run")):
+        with pytest.raises(UserError, match=r"^config must be an experiment, such as load_config returns, got "):
+            use(config)
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_learner_takes_experiments_of_its_kind_alone():
+    with pytest.raises(UserError, match=r"^config must be of class PolicyExperiment, got SupervisedExperiment"):
+        MetaLearner(SupervisedExperiment())
+    with pytest.raises(UserError, match=r"^config must be of class SupervisedExperiment, got PolicyExperiment"):
+        SupervisedLearner(PolicyExperiment())
+
+
+def test_what_is_not_text_among_overrides_or_a_path_is_refused(tmp_path):
+    for overrides in ("--seed=3", ["--seed", 3]):
+        with pytest.raises(UserError, match=r"^overrides must be a list of options, each of them text, got "):
+            load_config("navigation2d", overrides)
+    with pytest.raises(UserError, match=r"^output: the folder of a run must be a path, got None"):
+        train(PolicyExperiment(), None)
+    with pytest.raises(UserError, match=r"^params must be a tensor of shape \(P \+ R,\), got a list"):
+        evaluate(load_config("navigation2d", ["--evaluation.tasks=2"]), [1.0])
+
+
+def test_keyword_arguments_that_are_changed_afterwards_are_not_saved_as_what_they_are_not():
+    config = PolicyExperiment(env=EnvConfig(kwargs={"horizon": 5}))
+    config.env.kwargs["task"] = object()
+    with pytest.raises(UserError, match="must hold numbers, text, lists and keys alone, got <object"):
+        plain_experiment(config)
 
 
 def test_an_experiment_is_of_the_class_of_its_kind():

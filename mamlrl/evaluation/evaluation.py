@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import stats
 
 from mamlrl.adaptation.build import AdaptationConfig, make_estimator
 from mamlrl.adaptation.estimator import Estimator
@@ -75,16 +74,6 @@ class Evaluation(ABC):
         """Name of the metric to report."""
         return next(iter(self.metrics))
 
-    def check_held_out(self, state: Mapping[str, Any]) -> None:  # noqa: B027 (of most, any task may be evaluated)
-        """Checks that the tasks were not trained on.
-
-        Args:
-            state: State of the learner whose parameters were evaluated.
-
-        Raises:
-            UserError: If they were.
-        """
-
     @abstractmethod
     def protocol(self) -> dict[str, Any]:
         """Returns the tasks and how much data of each was used, of plain types."""
@@ -127,10 +116,12 @@ class Evaluation(ABC):
 
 def mean_interval(values: Sequence[float] | NDArray[np.float64]) -> tuple[float, float]:
     """Returns the mean of independent values and the half width of its 95% Student-t interval (NaN for one)."""
+    from scipy.special import stdtrit  # noqa: PLC0415 (takes long)
+
     count = len(values)
     if count < 2:
         return float(np.mean(values)), float("nan")
-    half_width = stats.t.ppf(0.975, count - 1) * np.std(values, ddof=1) / np.sqrt(count)
+    half_width = stdtrit(count - 1, 0.975) * np.std(values, ddof=1) / np.sqrt(count)
     return float(np.mean(values)), float(half_width)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any, ClassVar
@@ -11,11 +12,18 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from mamlrl.evaluation.evaluation import Evaluation, Paths, evaluation_estimator
+from mamlrl.evaluation.tasks import checked_tasks
 from mamlrl.experiments.policy import PolicyExperiment
-from mamlrl.inner_loops.assembly import assemble_policy
+from mamlrl.inner_loops.assembly import assemble_acting, assemble_policy
+from mamlrl.inner_loops.memory import check_number_of_episodes
 from mamlrl.inner_loops.policy import AdaptedTasks
 from mamlrl.inner_loops.suspects import blamed
+from mamlrl.networks.network import Network
 from mamlrl.sampling.budgets import finished_budget
+from mamlrl.sampling.build import make_task_envs
+from mamlrl.sampling.rollouts import Rollouts
+from mamlrl.sampling.sampler import Sampler
+from mamlrl.settings.choices import named
 
 
 @dataclass(frozen=True)
@@ -24,7 +32,11 @@ class PolicyEvaluation(Evaluation):
 
     Attributes:
         tasks: Task parameters, shape (task, ...).
-        adapted: The adaptation and all rollouts.
+        adapted: The adaptation and the episodes that it was on.
+        reported: Episodes that the returns are of, by number of steps; those of `adapted` unless
+            `evaluation.deterministic` or `evaluation.adaptation_episodes` asks for others.
+        sampler: What collected them.
+        network: The policy.
     """
 
     experiment: PolicyExperiment
@@ -32,6 +44,9 @@ class PolicyEvaluation(Evaluation):
 
     tasks: NDArray[np.float64]
     adapted: AdaptedTasks
+    reported: tuple[Rollouts, ...]
+    sampler: Sampler
+    network: Network
 
     @property
     def returns(self) -> NDArray[np.float64]:
@@ -40,21 +55,26 @@ class PolicyEvaluation(Evaluation):
 
     def protocol(self) -> dict[str, Any]:
         """See `Evaluation.protocol`."""
+        settings = self.experiment.evaluation
         return {
-            "env": self.experiment.env.id,
+            "env": named(self.experiment.env.id),
             "sampling_unit": self.experiment.sampling.unit,
-            "episodes_per_task": self.experiment.evaluation.episodes_per_task,
+            "episodes_per_task": settings.episodes_per_task,
+            **({"shots": settings.adaptation_episodes} if settings.adaptation_episodes else {}),
+            **({"deterministic": True} if settings.deterministic else {}),
             "tasks": self.tasks.tolist(),
         }
 
     def sample_size(self) -> str:
         """See `Evaluation.sample_size`."""
-        episodes = self.experiment.evaluation.episodes_per_task
-        return f"{len(self.tasks)} tasks x {episodes} {self.experiment.sampling.unit}"
+        settings, unit = self.experiment.evaluation, self.experiment.sampling.unit
+        kind = f"deterministic {unit}" if settings.deterministic else unit
+        shots = f" ({settings.adaptation_episodes} to adapt on)" if settings.adaptation_episodes else ""
+        return f"{len(self.tasks)} tasks x {settings.episodes_per_task} {kind}{shots}"
 
     def paths(self) -> Paths:
         """See `Evaluation.paths`; goals are the parameters of the tasks, positions the observations."""
-        rollouts = self.adapted.rollouts
+        rollouts = self.reported
         if self.tasks.shape[1:] != (2,) or rollouts[0].observations.shape[-1] != 2:
             return super().paths()
         return Paths(
@@ -71,30 +91,72 @@ class PolicyEvaluation(Evaluation):
         ]
 
 
-def evaluate_policy(experiment: PolicyExperiment, params: Tensor) -> PolicyEvaluation:
+def evaluate_policy(
+    experiment: PolicyExperiment,
+    params: Tensor,
+    tasks: Sequence[Any] | NDArray[Any] | None = None,
+    state: Mapping[str, Any] | None = None,
+) -> PolicyEvaluation:
     """Adapts meta-parameters to held-out tasks, sampling fresh episodes before every gradient step.
 
     Args:
         experiment: The experiment; `experiment.evaluation` says what to evaluate.
         params: Meta-parameters, shape (P + R,).
+        tasks: Tasks to evaluate on, see `checked_tasks`; `experiment.evaluation.tasks` held-out ones by default.
+            The randomness of the episodes is the same in both cases.
+        state: Not used; policies may be evaluated on any task.
 
     Raises:
-        UserError: If the environment or the device is not available, or the parameters do not fit.
+        UserError: If the environment or the device is not available, or the parameters or the tasks do not fit.
         RunError: If adaptation diverges, or see `PolicyInnerLoop.run`.
     """
+    del state
+    if tasks is not None:
+        experiment = with_tasks(experiment, len(tasks))
     settings = experiment.evaluation
+    shots = settings.adaptation_episodes or settings.episodes_per_task
     assembly = assemble_policy(
         experiment,
         settings.tasks,
         settings.seed,
-        replace(experiment.sampling, episodes_per_task=settings.episodes_per_task),
+        replace(experiment.sampling, episodes_per_task=shots),
         partial(evaluation_estimator, settings, experiment.adaptation),
         budget=finished_budget,
     )
-    estimator, randomness = assembly.inner_loop.estimator, assembly.randomness
+    sampler, estimator, randomness = assembly.sampler, assembly.inner_loop.estimator, assembly.randomness
     estimator.check_fits(params)
-    tasks = assembly.sampler.sample_test_tasks(randomness.rng)
+    drawn = sampler.sample_test_tasks(randomness.rng)
+    chosen = drawn if tasks is None else checked_tasks(tasks, sampler.env)
     with blamed(experiment, evaluating=True):
-        adapted = assembly.inner_loop.run(params.to(assembly.device), tasks, randomness)
-    returns = np.stack([rollouts.task_returns().cpu().numpy() for rollouts in adapted.rollouts])
-    return PolicyEvaluation(estimator.scales, {"return": returns}, experiment, tasks, adapted)
+        adapted = assembly.inner_loop.run(params.to(assembly.device), chosen, randomness)
+        reported = adapted.rollouts
+        if settings.adaptation_episodes or settings.deterministic:
+            sampler = _reporting_sampler(experiment)
+            sampler.set_tasks(chosen)
+            trajectory = adapted.adaptation.trajectory
+            reported = tuple(sampler.sample(phi, randomness, settings.deterministic) for phi in trajectory)
+    returns = np.stack([rollouts.task_returns().cpu().numpy() for rollouts in reported])
+    return PolicyEvaluation(
+        step_scales=estimator.scales,
+        metrics={"return": returns},
+        experiment=experiment,
+        tasks=chosen,
+        adapted=adapted,
+        reported=reported,
+        sampler=sampler,
+        network=assembly.policy,
+    )
+
+
+def with_tasks(experiment: PolicyExperiment, count: int) -> PolicyExperiment:
+    """Returns the experiment with another number of tasks to evaluate on."""
+    return replace(experiment, evaluation=replace(experiment.evaluation, tasks=max(count, 1)))
+
+
+def _reporting_sampler(experiment: PolicyExperiment) -> Sampler:
+    """Returns what collects the episodes to report, where they are not those to adapt on."""
+    settings = experiment.evaluation
+    sampling = replace(experiment.sampling, episodes_per_task=settings.episodes_per_task)
+    check_number_of_episodes(settings.tasks, settings.episodes_per_task)
+    envs = make_task_envs(experiment.env, settings.tasks, sampling, experiment.device)
+    return assemble_acting(experiment, envs, settings.seed, sampling, budget=finished_budget).sampler

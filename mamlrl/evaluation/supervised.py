@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from mamlrl.adaptation.estimator import Adaptation
-from mamlrl.errors import LearningError
+from mamlrl.errors import LearningError, UserError
 from mamlrl.evaluation.evaluation import Evaluation, Fits, evaluation_estimator
 from mamlrl.experiments.supervised import SupervisedExperiment
 from mamlrl.inner_loops.assembly import assemble_supervised
@@ -20,6 +20,7 @@ from mamlrl.inner_loops.suspects import blamed
 from mamlrl.networks.network import Network
 from mamlrl.supervised.tasks import Examples
 from mamlrl.supervised.trained_classes import check_not_trained_on
+from mamlrl.threads import one_thread_per_operation
 
 
 @dataclass(frozen=True)
@@ -30,7 +31,6 @@ class SupervisedEvaluation(Evaluation):
         examples: Examples of the held-out tasks.
         adaptation: Adaptation to the support examples.
         network: The network.
-        classes: Names of the classes that the tasks are made of, if they are of classes.
     """
 
     experiment: SupervisedExperiment
@@ -39,15 +39,10 @@ class SupervisedEvaluation(Evaluation):
     examples: Examples
     adaptation: Adaptation
     network: Network
-    classes: tuple[str, ...] = ()
 
     def params(self, step: int) -> Tensor:
         """Parameters of every task after some steps, shape (task, P)."""
         return self.adaptation.trajectory[step]
-
-    def check_held_out(self, state: Mapping[str, Any]) -> None:
-        """See `Evaluation.check_held_out`; a warning is logged where the state does not name its classes."""
-        check_not_trained_on(state, self.classes)
 
     def protocol(self) -> dict[str, Any]:
         """See `Evaluation.protocol`."""
@@ -91,30 +86,39 @@ def evaluation_sizes(experiment: SupervisedExperiment) -> tuple[int, int]:
     return settings.shots or data.shots, settings.queries or data.queries
 
 
-def evaluate_supervised(experiment: SupervisedExperiment, params: Tensor) -> SupervisedEvaluation:
+def evaluate_supervised(
+    experiment: SupervisedExperiment, params: Tensor, tasks: Any = None, state: Mapping[str, Any] | None = None
+) -> SupervisedEvaluation:
     """Adapts meta-parameters to held-out tasks.
 
     Args:
         experiment: The experiment; `experiment.evaluation` says what to evaluate.
         params: Meta-parameters, shape (P + R,).
+        tasks: Not used; supervised tasks have no names.
+        state: State of the learner that trained the parameters, which may name the classes that it trained on.
 
     Raises:
-        UserError: If the data set or the device is not available, or the parameters do not fit.
+        UserError: If the data set or the device is not available, the parameters do not fit, they were trained on
+            classes for testing, or tasks are given.
         LearningError: If the loss of a task is not finite.
     """
+    if tasks is not None:
+        raise UserError("tasks: supervised tasks cannot be named, only those of policies; leave them out")
     settings = experiment.evaluation
     make_estimator = partial(evaluation_estimator, settings, experiment.adaptation)
     assembly = assemble_supervised(experiment, "test", settings.seed, make_estimator)
-    inner_loop, rng = assembly.inner_loop, assembly.randomness.rng
+    inner_loop, rng, classes = assembly.inner_loop, assembly.randomness.rng, assembly.tasks.class_names
     inner_loop.estimator.check_fits(params)
+    if state is not None:
+        check_not_trained_on(state, classes)
     examples = assembly.tasks.sample(rng, settings.tasks, *evaluation_sizes(experiment)).to(assembly.device)
-    with blamed(experiment, evaluating=True):
+    with blamed(experiment, evaluating=True), one_thread_per_operation():
         inner_loop.estimator.check_finite(params)
         adaptation = inner_loop.adapt(params.to(assembly.device), examples.support)
         metrics = inner_loop.measure(assembly.tasks, adaptation, examples.query)
         _check_finite(metrics["loss"])
-    scales, classes = inner_loop.estimator.scales, assembly.tasks.class_names
-    return SupervisedEvaluation(scales, metrics, experiment, examples, adaptation, inner_loop.network, classes)
+    scales = inner_loop.estimator.scales
+    return SupervisedEvaluation(scales, metrics, experiment, examples, adaptation, inner_loop.network)
 
 
 def _check_finite(losses: NDArray[np.float64]) -> None:

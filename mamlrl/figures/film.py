@@ -20,8 +20,9 @@ from mamlrl.figures.page import Page
 from mamlrl.figures.video_file import AddFrame, video_file
 from mamlrl.files import AnyPath
 from mamlrl.inner_loops.assembly import assemble_acting
-from mamlrl.sampling.build import make_task_env
+from mamlrl.sampling.build import make_task_env, on_device
 from mamlrl.sampling.checked_env import CheckedEnv
+from mamlrl.settings.choices import named
 from mamlrl.settings.numbers import NonNegativeInt, Seed
 from mamlrl.settings.section import Section
 
@@ -74,10 +75,10 @@ def filmed_env(config: PolicyExperiment, video: VideoConfig) -> Iterator[TaskEnv
     if not video.tasks or max(video.tasks) > last:
         raise UserError(f"tasks: there are held-out tasks 0 to {last} (evaluation.tasks), got {list(video.tasks)}")
     num_envs = len(video.tasks) * (config.evaluation.steps + 1)
-    env = make_task_env(config.env, num_envs, render_mode="rgb_array")
+    env = make_task_env(on_device(config.env, config.device), num_envs, render_mode="rgb_array")
     env.frame_size = video.size
     try:
-        _check_can_draw(env, config.env.id)
+        _check_can_draw(env, named(config.env.id))
         yield env
     finally:
         CheckedEnv(env).close()
@@ -89,8 +90,8 @@ def _check_can_draw(env: TaskEnv, name: str) -> None:
     try:
         checked.render()
     except TaskEnvError as error:
-        cause = error.__cause__ or error
-        raise UserError(f"env.id: {name} cannot be drawn: {str(cause) or repr(cause)}") from error
+        _, _, what = str(error).partition(f"{name}: ")
+        raise UserError(f"env.id: {name} cannot be drawn: {what}") from error
 
 
 def frame_rate(env: TaskEnv, video: VideoConfig) -> float:
@@ -143,7 +144,7 @@ def film(
     phi = torch.stack(evaluation.adapted.adaptation.trajectory, dim=1)[chosen].flatten(0, 1)
     page = Page(
         video.size,
-        title=config.env.id,
+        title=named(config.env.id),
         rows=[f"task {task}: {CheckedEnv(env).describe_task(evaluation.tasks[task])}" for task in chosen],
         columns=len(evaluation.returns),
     )
@@ -152,6 +153,6 @@ def film(
     assembly = assemble_acting(config, [env], video.episode_seed, sampling, camera.watch)
     assembly.sampler.groups[0].checked.set_tasks(evaluation.tasks[chosen])
     with suppress(DivergenceError):  # it is on the film
-        assembly.sampler.sample(phi, assembly.randomness)
+        assembly.sampler.sample(phi, assembly.randomness, config.evaluation.deterministic)
     camera.hold(round(FINAL_SECONDS * frame_rate(env, video)))
     return camera.returns.reshape(len(chosen), -1)

@@ -20,6 +20,7 @@ class Rollouts:
         rewards: After each action, 0 where the episode had ended, shape (task, episode, time).
         mask: 1 while the episode was running, else 0, shape (task, episode, time).
         outputs: Parameters of the distribution each action was drawn from, shape (task, episode, time, K).
+        last_observations: After the last action of each episode, shape (task, episode, D); None if not known.
     """
 
     observations: Tensor
@@ -27,6 +28,7 @@ class Rollouts:
     rewards: Tensor
     mask: Tensor
     outputs: Tensor
+    last_observations: Tensor | None = None
 
     @property
     def transitions(self) -> int:
@@ -45,10 +47,17 @@ def join(pieces: Sequence[Rollouts], dim: int) -> Rollouts:
         return pieces[0]
     longest = max(piece.mask.shape[2] for piece in pieces)
     joined = {}
-    for field in fields(Rollouts):
-        tensors = [getattr(piece, field.name) for piece in pieces]
-        joined[field.name] = torch.cat([_pad(tensor, longest) for tensor in tensors], dim=dim)
+    for name in tensors_of(pieces[0]):
+        tensors = [getattr(piece, name) for piece in pieces]
+        padded = tensors if name == "last_observations" else [_pad(tensor, longest) for tensor in tensors]
+        joined[name] = torch.cat(padded, dim=dim)
     return Rollouts(**joined)
+
+
+def tensors_of(rollouts: Rollouts) -> dict[str, Tensor]:
+    """Returns the tensors by name, those that are not known left out."""
+    named = {field.name: getattr(rollouts, field.name) for field in fields(Rollouts)}
+    return {name: values for name, values in named.items() if values is not None}
 
 
 def _pad(tensor: Tensor, length: int) -> Tensor:
@@ -65,10 +74,9 @@ def keep(rollouts: Rollouts, kept: Tensor) -> Rollouts:
 
 def without(rollouts: Rollouts, dropped: Tensor) -> Rollouts:
     """Removes whole episodes: all about them becomes 0, the mask too; `dropped` has shape (task, episode)."""
-    fields_of = {field.name: getattr(rollouts, field.name) for field in fields(Rollouts)}
     return Rollouts(
         **{
             name: values.masked_fill(dropped.view(*dropped.shape, *[1] * (values.dim() - 2)), 0)
-            for name, values in fields_of.items()
+            for name, values in tensors_of(rollouts).items()
         }
     )

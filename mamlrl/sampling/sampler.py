@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from functools import partial
 
 import numpy as np
@@ -19,6 +18,7 @@ from mamlrl.sampling.budgets import Budget, shared_budget
 from mamlrl.sampling.rollouts import Rollouts, join, keep
 from mamlrl.sampling.settings import SamplingConfig
 from mamlrl.sampling.task_group import TaskGroup, Watch
+from mamlrl.threads import one_thread_per_operation
 
 
 class Sampler:
@@ -89,12 +89,13 @@ class Sampler:
         for group, part in zip(self.groups, parts, strict=True):
             group.checked.set_tasks(part)
 
-    def sample(self, params: Tensor, randomness: Randomness) -> Rollouts:
+    def sample(self, params: Tensor, randomness: Randomness, deterministic: bool = False) -> Rollouts:
         """Collects episodes of every task.
 
         Args:
             params: Policy parameters, shape (P,), or (task, P).
             randomness: Randomness of the environments and the actions.
+            deterministic: Whether every action is the most likely one.
 
         Returns:
             The rollouts.
@@ -104,19 +105,21 @@ class Sampler:
             TaskEnvError: If an environment raises an error or breaks its contract.
             DivergenceError: If all simulations of a task diverged.
         """
-        with _one_torch_thread():
-            rounds = [self._collect(params, randomness)]
+        with one_thread_per_operation():  # others spin after every operation and would slow down the environment's
+            rounds = [self._collect(params, randomness, deterministic)]
             if self._config.unit == "episodes":
                 return rounds[0]
             transitions = self._config.episodes_per_task * self.horizon
             while (kept := self._budget([r.mask for r in rounds], transitions)) is None:
-                rounds.append(self._collect(params, randomness))
+                rounds.append(self._collect(params, randomness, deterministic))
         return keep(join(rounds, dim=1), kept)
 
-    def _collect(self, params: Tensor, randomness: Randomness) -> Rollouts:
+    def _collect(self, params: Tensor, randomness: Randomness, deterministic: bool) -> Rollouts:
         """Runs one episode in every sub-environment."""
         shape = (self.horizon, self.num_tasks, self._config.episodes_per_task)
         noise = self.policy.distribution.noise(shape, randomness.generator, params.dtype)
+        if deterministic:
+            noise.zero_()
         seeds = [int(randomness.rng.integers(2**31)) for _ in self.groups]
         parts = params.split(self._sizes) if params.dim() == 2 else [params] * len(self.groups)
         arguments = zip(parts, noise.split(self._sizes, dim=1), seeds, strict=True)
@@ -124,14 +127,3 @@ class Sampler:
         with ThreadPoolExecutor(len(self.groups)) as threads:
             futures = [threads.submit(collect) for collect in others]
             return join([first(), *(future.result() for future in futures)], dim=0)
-
-
-@contextmanager
-def _one_torch_thread() -> Iterator[None]:
-    """PyTorch's threads spin for a while after every operation, which would slow down the environment's."""
-    number = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(number)

@@ -59,6 +59,7 @@ class TaskGroup:
         self._policy = policy
         self._device = device
         self._watch = watch or (lambda rewards, running: None)
+        self._last_observations = np.zeros(0)
         space = env.single_action_space
         check_room(self.checked.name, space)
         self._scaling = config.action_scaling(space)
@@ -82,6 +83,8 @@ class TaskGroup:
         """
         with torch.inference_mode():
             rollouts = self._rollouts(list(self._steps(params, noise, seed)))
+            last = self._by_task(self._last_observations, params.dtype)
+            rollouts = replace(rollouts, last_observations=last)
             diverged = self._by_task(self.checked.diverged(), torch.bool)
             fault = first_fault(rollouts, ~diverged, self.action_limit)
             if fault is not None:
@@ -97,6 +100,7 @@ class TaskGroup:
         """Yields what `Rollouts` holds of each step."""
         observation = self.checked.reset(seed)
         running = np.ones(self.env.num_envs, dtype=np.bool_)
+        self._last_observations = observation.copy()
         self._watch(np.zeros(self.env.num_envs), running)
         act, draw = self._policy.bind(params), self._policy.distribution.sample
         for time, step_noise in enumerate(noise):
@@ -107,7 +111,9 @@ class TaskGroup:
             actions = draw(outputs, step_noise)
             observation, rewards, terminated, truncated = self._step(time, observations, actions, outputs, running)
             yield observations, actions, outputs, rewards, running
-            running = running & ~(terminated | truncated)
+            ended = running & (terminated | truncated)
+            self._last_observations[ended] = observation[ended]
+            running = running & ~ended
             self._watch(rewards, running)
             if not running.any():
                 break

@@ -9,6 +9,7 @@ from scipy import stats
 from mamlrl.errors import UserError
 from mamlrl.evaluation.build import evaluate
 from mamlrl.experiments.command_line import load_config
+from mamlrl.experiments.experiment import EvaluationConfig
 from mamlrl.networks.build import make_policy
 from mamlrl.randomness import Randomness
 from mamlrl.sampling.build import make_task_env
@@ -126,3 +127,95 @@ def test_summary_holds_mean_interval_and_every_return():
         assert row["step"] == step
         assert row["returns"] == evaluation.returns[step].tolist()
         assert (row["mean"] - row["interval_95"], row["mean"] + row["interval_95"]) == pytest.approx((low, high))
+
+
+def adapted_params(evaluation):
+    return torch.stack(evaluation.adapted.adaptation.trajectory)
+
+
+def test_named_tasks_that_are_the_held_out_ones_change_nothing():
+    config = tiny_config()
+    params = some_params(config)
+    drawn = evaluate(config, params)
+    named = evaluate(config, params, tasks=drawn.tasks.tolist())
+    np.testing.assert_array_equal(named.returns, drawn.returns)
+    assert named.protocol() == drawn.protocol()
+
+
+def test_named_tasks_are_acted_in():
+    goals = [[0.3, -0.2], [-0.5, 0.5], [0.0, 0.1], [0.2, 0.2]]
+    evaluation = evaluate(tiny_config(), some_params(tiny_config()), tasks=goals)
+    assert evaluation.tasks.tolist() == evaluation.protocol()["tasks"] == goals
+    assert evaluation.experiment.evaluation.tasks == 4
+    assert evaluation.returns.shape == (3, 4)
+    for rollouts in evaluation.reported:
+        at = rollouts.observations[:, :, 1:]  # where a step led to
+        rewards = -(at - torch.tensor(goals, dtype=torch.float32)[:, None, None]).norm(dim=-1)
+        torch.testing.assert_close(rollouts.rewards[:, :, :-1], rewards.double(), rtol=1e-4, atol=1e-5)
+
+
+def test_named_tasks_are_checked():
+    config = tiny_config()
+    with pytest.raises(UserError, match=r"^task 1, \[0\.9, 0\.0\], lies outside the task space"):
+        evaluate(config, some_params(config), tasks=[[0.1, 0.0], [0.9, 0.0]])
+
+
+def test_deterministic_episodes_are_reported_and_sampled_ones_adapted_on():
+    sampled, deterministic = evaluated(), evaluated("--evaluation.deterministic=true")
+    assert torch.equal(adapted_params(deterministic), adapted_params(sampled))
+    assert len(deterministic.reported) == 3
+    for rollouts, random in zip(deterministic.reported, sampled.adapted.rollouts, strict=True):
+        means, _ = rollouts.outputs.chunk(2, dim=-1)
+        torch.testing.assert_close(rollouts.actions, means)
+        assert not torch.isclose(random.actions, random.outputs.chunk(2, dim=-1)[0]).any()
+        torch.testing.assert_close(rollouts.actions[:, 0], rollouts.actions[:, 1])  # nothing else is random
+    for step, rollouts in enumerate(deterministic.reported):
+        np.testing.assert_allclose(rollouts.task_returns(), deterministic.returns[step])
+    assert deterministic.sample_size() == "3 tasks x 2 deterministic episodes"
+    assert deterministic.protocol()["deterministic"] is True
+    np.testing.assert_array_equal(deterministic.paths().positions[2], deterministic.reported[2].observations)
+
+
+def test_deterministic_evaluation_by_transitions_collects_the_budget():
+    evaluation = evaluated("--evaluation.deterministic=true", "--sampling.unit=transitions")
+    assert all((rollouts.mask.sum(dim=(1, 2)) >= 2 * 10).all() for rollouts in evaluation.reported)
+
+
+@pytest.mark.parametrize("shots", [1, 2, 5])
+def test_shots_are_adapted_on_and_other_episodes_reported(shots):
+    evaluation = evaluated(f"--evaluation.adaptation_episodes={shots}")
+    assert [rollouts.mask.shape[:2] for rollouts in evaluation.adapted.rollouts] == [(3, shots)] * 3
+    assert [rollouts.mask.shape[:2] for rollouts in evaluation.reported] == [(3, 2)] * 3
+    for step, rollouts in enumerate(evaluation.reported):
+        np.testing.assert_allclose(rollouts.task_returns(), evaluation.returns[step])
+        outputs = torch.stack(
+            [
+                evaluation.network(phi, observations)
+                for phi, observations in zip(adapted_params(evaluation)[step], rollouts.observations, strict=True)
+            ]
+        )
+        torch.testing.assert_close(outputs * rollouts.mask[..., None], rollouts.outputs * rollouts.mask[..., None])
+        for other in evaluation.adapted.rollouts:
+            same = min(other.actions.shape[1], 2)
+            assert not torch.equal(other.actions[:, :same], rollouts.actions[:, :same])
+    assert evaluation.protocol()["shots"] == shots
+    assert evaluation.sample_size() == f"3 tasks x 2 episodes ({shots} to adapt on)"
+
+
+def test_as_many_shots_as_episodes_adapt_as_without():
+    sampled, separate = evaluated(), evaluated("--evaluation.adaptation_episodes=2")
+    assert torch.equal(adapted_params(separate), adapted_params(sampled))
+    assert not np.isclose(separate.returns, sampled.returns).any()
+
+
+def test_without_options_what_is_adapted_on_is_reported():
+    evaluation = evaluated()
+    assert evaluation.reported is evaluation.adapted.rollouts
+    assert {"shots", "deterministic"}.isdisjoint(evaluation.protocol())
+
+
+def test_shots_are_a_setting_of_each_kind():
+    assert tiny_config().evaluation.with_shots(7).adaptation_episodes == 7
+    assert load_config("sinusoid").evaluation.with_shots(7).shots == 7
+    with pytest.raises(UserError, match=r"^shots: EvaluationConfig has no number of episodes"):
+        EvaluationConfig().with_shots(7)

@@ -274,9 +274,9 @@ def test_environments_that_fail_to_draw(monkeypatch):
     monkeypatch.setattr(CountingEnv, "close_extras", lambda self, **kwargs: closed.append(self))
     errors = [
         (NotImplementedError(), "NotImplementedError"),
-        (RuntimeError("no screen"), "no screen"),
-        (OSError("no device"), "no device"),
-        (SystemExit("no drawing"), "no drawing"),
+        (RuntimeError("no screen"), "RuntimeError: no screen"),
+        (OSError("no device"), "OSError: no device"),
+        (SystemExit("no drawing"), "SystemExit: no drawing"),
     ]
     for error, words in errors:
 
@@ -285,7 +285,7 @@ def test_environments_that_fail_to_draw(monkeypatch):
 
         monkeypatch.setattr(CountingEnv, "_draw", fail)
         with (
-            pytest.raises(UserError, match=f"fake/Fake-v0 cannot be drawn: {words}"),
+            pytest.raises(UserError, match=f"fake/Fake-v0 cannot be drawn: render raised {words}"),
             filmed_env(config_of("fake/Fake-v0"), VideoConfig()),
         ):
             pass
@@ -322,3 +322,19 @@ def test_environments_without_pictures(monkeypatch):
         filmed_env(config_of("fake/Fake-v0"), VideoConfig()),
     ):
         pass
+
+
+@counting
+@pytest.mark.usefixtures("_fake", "plain_pages")
+@pytest.mark.parametrize("deterministic", [True, False])
+def test_a_deterministic_evaluation_is_filmed_as_it_acts(deterministic):
+    config = config_of("fake/Fake-v0")
+    evaluation = replace(config.evaluation, deterministic=deterministic)
+    seen = []
+    for seed in (0, 1):
+        _, _, found, env = record(replace(config, evaluation=evaluation), VideoConfig(episode_seed=seed))
+        seen.append(np.array(env.actions))
+    assert np.array_equal(*seen) == deterministic
+    if deterministic:
+        first = torch.stack([rollouts.actions[0, 0, 0] for rollouts in found.reported])  # of the task shown
+        np.testing.assert_allclose(seen[0][0], 9 * first.numpy(), rtol=1e-4)  # the bounds of the space are +-9

@@ -6,6 +6,7 @@ import gymnasium
 import numpy as np
 import pytest
 import torch
+from gymnasium.spaces import Box, Discrete
 from samplers import (
     CPU,
     ENV_ID,
@@ -189,3 +190,29 @@ def test_watchers_are_told_of_every_reset_and_step():
         (2, [0, 1], [False, True]),
         (3, [0, 2], [False, False]),
     ]
+
+
+@pytest.mark.parametrize("space", [Box(-1.0, 1.0, (2,)), Discrete(5)], ids=str)
+def test_deterministic_actions_are_the_most_likely_ones(space):
+    sampler = make_sampler(ClockEnv(action_space=space), 2)
+    params = init(sampler)
+    distribution = sampler.policy.distribution
+    rollouts = sampler.sample(params, randomness(), deterministic=True)
+    best = distribution.log_prob(rollouts.outputs, rollouts.actions)
+    for seed in range(3):
+        random = sampler.sample(params, randomness(seed))
+        assert torch.equal(random.observations, rollouts.observations)
+        assert (distribution.log_prob(rollouts.outputs, random.actions) <= best).all()
+        assert not torch.equal(random.actions, rollouts.actions)
+    again = sampler.sample(params, randomness(1), deterministic=True)
+    assert torch.equal(again.actions, rollouts.actions)
+
+
+def test_the_randomness_that_follows_does_not_depend_on_whether_actions_are_drawn():
+    sampler = make_sampler(make_env())
+    states = []
+    for deterministic in (False, True):
+        chance = randomness()
+        sampler.sample(init(sampler), chance, deterministic)
+        states.append(sampler.sample(init(sampler), chance).actions)
+    assert torch.equal(*states)

@@ -15,13 +15,29 @@ from mamlrl.experiments.command_line import CommandLine
 from mamlrl.scripts.program import run_program
 from mamlrl.settings.numbers import PositiveInt
 
+EXAMPLES = [
+    "mamlrl benchmark --config navigation2d",
+    "mamlrl benchmark --config half_cheetah_direction --meta_batch_size 40 --repeats 3",
+    "mamlrl benchmark --config sinusoid --config meta_sgd",
+]
+
+
+def command_line() -> CommandLine:
+    """Returns the program's command line."""
+    line = CommandLine(
+        "mamlrl benchmark",
+        "Time the phases of a meta-iteration, and the floors that some have.",
+        EXAMPLES,
+    )
+    line.add_argument("--repeats", type=PositiveInt, default=5, help="Measurements to take the median of.")
+    return line
+
 
 def run(arguments: Sequence[str]) -> int:
     """Benchmarks the experiment that the command line names; returns the exit status."""
-    command_line = CommandLine("mamlrl benchmark", "Time the phases of a meta-iteration.")
-    command_line.add_argument("--repeats", type=PositiveInt, default=5, help="Measurements to take the median of.")
-    options = command_line.parse(arguments)
-    experiment = command_line.experiment()
+    line = command_line()
+    options = line.parse(arguments)
+    experiment = line.experiment()
     benchmark = BENCHMARKS.choose("there is no benchmark of this experiment: its kind", experiment.kind)
     benchmark(experiment, options.repeats)
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20

@@ -20,29 +20,35 @@ from mamlrl.benchmarks.comparison import Measurement, Reference, compare, settin
 from mamlrl.benchmarks.problems import Problem, comparable, sample_problem
 from mamlrl.experiments.command_line import CommandLine
 from mamlrl.experiments.experiment import gradient_experiment
+from mamlrl.experiments.imports import import_allowed
 from mamlrl.figures.comparison import comparison
 from mamlrl.figures.image_file import write_figure
 from mamlrl.files import os_errors_as, write_text
 from mamlrl.inner_loops.suspects import blamed
 from mamlrl.runs.saved import SavedRun
-from mamlrl.scripts.program import add_allow_import, import_allowed, run_program
+from mamlrl.scripts.program import add_allow_import, run_program
 from mamlrl.settings.numbers import PositiveInt
 
 Counts = restricted_string_type("Counts", r"[1-9]\d*(,[1-9]\d*)*$")
 
 
+EXAMPLES = [
+    "mamlrl compare --config navigation2d --output runs/comparison",
+    "mamlrl compare --checkpoint runs/navigation2d/seed0 --output runs/comparison",
+    "mamlrl compare --config sinusoid --estimators maml,imaml --inner_steps 1,4,16 --output runs/comparison",
+]
+
+
 def run(arguments: Sequence[str]) -> int:
     """Compares the estimators that the command line names; returns the exit status."""
-    command_line = CommandLine("mamlrl compare", "Compare meta-gradients with a converged one.")
-    _add_arguments(command_line)
-    add_allow_import(command_line)
-    options = command_line.parse(arguments)
+    line = command_line()
+    options = line.parse(arguments)
     import_allowed(options.allow_import)
     estimators = options.estimators.split(",")
     for estimator in estimators:
         ESTIMATORS.choose("estimators", estimator)
     saved = SavedRun.load(options.checkpoint) if options.checkpoint else None
-    config = comparable(gradient_experiment(command_line.experiment(saved.experiment if saved else None)))
+    config = comparable(gradient_experiment(line.experiment(saved.experiment if saved else None)))
     params = saved.state["params"] if saved else None
     problem = sample_problem(config, params)
     with blamed(config):
@@ -67,18 +73,24 @@ def run(arguments: Sequence[str]) -> int:
     return 0
 
 
-def _add_arguments(parser: CommandLine) -> None:
-    parser.add_argument("--checkpoint", type=Path | None, help="Checkpoint with the experiment and parameters.")
-    parser.add_argument("--estimators", type=str, default=",".join(ESTIMATORS), help="Which to compare.")
-    parser.add_argument("--inner_steps", type=Counts, default="1,2,4,8,16,32,64", help="Numbers of inner steps.")
-    parser.add_argument(
+def command_line() -> CommandLine:
+    """Returns the program's command line."""
+    line = CommandLine(
+        "mamlrl compare", "Compare the error, memory and time of meta-gradients with a converged one.", EXAMPLES
+    )
+    line.add_argument("--checkpoint", type=Path | None, help="Checkpoint with the experiment and parameters.")
+    line.add_argument("--estimators", type=str, default=",".join(ESTIMATORS), help="Which to compare.")
+    line.add_argument("--inner_steps", type=Counts, default="1,2,4,8,16,32,64", help="Numbers of inner steps.")
+    line.add_argument(
         "--cg_steps",
         type=Counts,
         default="1,2,5,10,20",
         help="Iterations of conjugate gradient, for imaml with the most inner steps.",
     )
-    parser.add_argument("--repeats", type=PositiveInt, default=3, help="Measurements to take the median of.")
-    parser.add_argument("--output", type=Path, required=True, help="Folder for comparison.csv and comparison.png.")
+    line.add_argument("--repeats", type=PositiveInt, default=3, help="Measurements to take the median of.")
+    line.add_argument("--output", type=Path, required=True, help="Folder for comparison.csv and comparison.png.")
+    add_allow_import(line)
+    return line
 
 
 def _describe(problem: Problem, weight: float) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,40 +13,104 @@ if not __package__:  # run as a file, perhaps of a checkout that is not installe
     sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from mamlrl import __version__
+from mamlrl.errors import UserError
 from mamlrl.evaluation.evaluation import Evaluation, mean_interval
 from mamlrl.experiments.command_line import CommandLine
+from mamlrl.experiments.experiment import Experiment
+from mamlrl.experiments.imports import import_allowed
 from mamlrl.files import write_text
 from mamlrl.runs.repetitions import check_repetitions
 from mamlrl.runs.saved import SavedRun
-from mamlrl.scripts.program import add_allow_import, import_allowed, run_program
+from mamlrl.scripts.program import add_allow_import, run_program
+from mamlrl.scripts.task_options import add_task_options, named_tasks, plain_numbers
+from mamlrl.settings.numbers import PositiveInt
+
+EXAMPLES = [
+    "mamlrl evaluate runs/navigation2d/seed0",
+    "mamlrl evaluate runs/navigation2d/seed? --json runs/navigation2d/evaluation.json",
+    "mamlrl evaluate runs/navigation2d/seed0/checkpoints/best.pt --evaluation.tasks 100",
+    "mamlrl evaluate navigation2d --task 0.3 -0.2 --task 0.1 0.4 --evaluation.deterministic true",
+    "mamlrl evaluate half_cheetah_direction --shots 1 5 10 20 --json shots.json",
+]
+
+
+def command_line() -> CommandLine:
+    """Returns the program's command line."""
+    line = CommandLine("mamlrl evaluate", "Adapt meta-trained networks to held-out tasks.", EXAMPLES)
+    line.add_argument(
+        "checkpoints",
+        nargs="+",
+        type=Path,
+        help="Checkpoints, run folders, whose latest checkpoint is taken, or names of published checkpoints; "
+        "several differ in their seed alone.",
+    )
+    add_task_options(line)
+    line.add_argument(
+        "--shots",
+        nargs="+",
+        type=PositiveInt,
+        default=[],
+        help="Numbers of episodes, or examples, to adapt on; an evaluation for each.",
+    )
+    line.add_argument("--json", type=Path, help="File to write everything to.")
+    add_allow_import(line)
+    return line
 
 
 def run(arguments: Sequence[str]) -> int:
     """Evaluates every checkpoint on the command line; returns the exit status."""
-    command_line = CommandLine("mamlrl evaluate", "Adapt meta-trained networks to held-out tasks.")
-    command_line.add_argument(
-        "checkpoints",
-        nargs="+",
-        type=Path,
-        help="Checkpoints, or run folders, whose latest checkpoint is taken; several differ in their seed alone.",
-    )
-    command_line.add_argument("--json", type=Path, help="File to write everything to.")
-    add_allow_import(command_line)
-    options = command_line.parse(arguments)
+    line = command_line()
+    options = line.parse(plain_numbers(arguments))
     import_allowed(options.allow_import)
+    tasks = named_tasks(options)
     runs = [SavedRun.load(path) for path in options.checkpoints]
-    experiments = [command_line.experiment(saved.experiment) for saved in runs]  # all, before the work begins
+    experiments = [line.experiment(saved.experiment) for saved in runs]  # all, before the work begins
     check_repetitions(runs, experiments)
-    records = []
-    for saved, experiment in zip(runs, experiments, strict=True):
-        evaluation = saved.evaluate(experiment)
-        records.append(_record(saved, evaluation))
-        print(_table(f"{saved.path}, meta-iteration {saved.state['iteration']}", evaluation))
-    if len(records) > 1:
-        print(_table_over_runs(records, evaluation.decimals))
-    if options.json is not None:
-        write_text(options.json, json.dumps(records, indent=1) + "\n")
+    rounds = _with_shots(experiments, options.shots) if options.shots else [experiments]
+    records: list[dict[str, Any]] = []
+    try:
+        for each in rounds:
+            _evaluate(runs, each, tasks, records)
+    except UserError as error:
+        total = len(runs) * len(rounds)
+        written = f"; {options.json} holds the first {len(records)} of {total} evaluations"
+        raise UserError(f"{error}{written if records and options.json is not None else ''}") from error
+    finally:
+        if records and options.json is not None:
+            write_text(options.json, json.dumps(records, indent=1) + "\n")
     return 0
+
+
+def _with_shots(experiments: Sequence[Experiment], counts: Sequence[int]) -> list[list[Experiment]]:
+    """Returns the experiments with each number of shots."""
+    if len(set(counts)) < len(counts):
+        raise UserError(f"shots: a number is given twice in {' '.join(map(str, counts))}; leave one of them out")
+    return [
+        [replace(each, evaluation=each.evaluation.with_shots(count)) for each in experiments] for count in counts
+    ]
+
+
+def _evaluate(
+    runs: Sequence[SavedRun],
+    experiments: Sequence[Experiment],
+    tasks: Sequence[Any] | None,
+    records: list[dict[str, Any]],
+) -> None:
+    """Evaluates every run, prints tables, and appends what the file holds to `records` as soon as it is known."""
+    for saved, experiment in zip(runs, experiments, strict=True):
+        record, decimals = _evaluate_run(saved, experiment, tasks)
+        records.append(record)
+    if len(runs) > 1:
+        print(_table_over_runs(records[-len(runs) :], decimals))
+
+
+def _evaluate_run(
+    saved: SavedRun, experiment: Experiment, tasks: Sequence[Any] | None
+) -> tuple[dict[str, Any], int]:
+    """Evaluates a run and prints its table; the evaluation, which may fill the memory, is gone before the next."""
+    evaluation = saved.evaluate(experiment, tasks)
+    print(_table(f"{saved.path}, meta-iteration {saved.state['iteration']}", evaluation))
+    return _record(saved, evaluation), evaluation.decimals
 
 
 def _record(saved: SavedRun, evaluation: Evaluation) -> dict[str, Any]:

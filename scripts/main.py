@@ -22,8 +22,18 @@ PROGRAMS = {
     "video": "film a policy before and after it adapts to held-out tasks",
     "benchmark": "time the phases of a meta-iteration",
     "compare": "measure the error, memory and time of meta-gradients",
+    "rollout": "roll adapted policies out in tasks that you name, and write their episodes",
+    "policies": "list the checkpoints that come with the package, and how they were trained",
     "strokes": "draw a data set of random strokes, laid out as Omniglot is",
 }
+
+DESCRIPTION = "Meta-reinforcement learning: train policies that adapt to new tasks in a few steps."
+EXAMPLES = [
+    "mamlrl train --config navigation2d",
+    "mamlrl evaluate runs/navigation2d/seed0",
+    "mamlrl plot curves runs/navigation2d/seed0 --output curves.png",
+    "mamlrl video runs/navigation2d/seed0 --output adaptation.mp4",
+]
 
 
 def main(ready: Callable[[], object] = lambda: None) -> int:
@@ -52,8 +62,10 @@ def _run(ready: Callable[[], object], arguments: Sequence[str]) -> int:
 
 
 def _usage() -> str:
-    lines = [f"  {name:<10} {purpose}" for name, purpose in PROGRAMS.items()]
-    return "usage: mamlrl PROGRAM [OPTIONS]\n\nprograms (each has --help):\n" + "\n".join(lines)
+    examples = [f"  {example}" for example in EXAMPLES]
+    programs = [f"  {name:<10} {purpose}" for name, purpose in PROGRAMS.items()]
+    head = ["usage: mamlrl PROGRAM [OPTIONS]", "       mamlrl --version", "", DESCRIPTION, ""]
+    return "\n".join([*head, "examples:", *examples, "", "programs (each has --help):", *programs])
 
 
 if __name__ == "__main__":

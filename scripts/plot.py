@@ -16,14 +16,17 @@ if not __package__:  # run as a file, perhaps of a checkout that is not installe
 from mamlrl.errors import UserError
 from mamlrl.evaluation.evaluation import Evaluation
 from mamlrl.experiments.command_line import CommandLine
+from mamlrl.experiments.imports import import_allowed
 from mamlrl.figures.adaptation_curves import adaptation_curves
-from mamlrl.figures.curve_files import records_by_label, runs_by_label
+from mamlrl.figures.curve_files import runs_by_label
+from mamlrl.figures.evaluation_files import records_by_label, records_by_shots
 from mamlrl.figures.image_file import write_figure
 from mamlrl.figures.learning_curves import learning_curves
 from mamlrl.figures.navigation_paths import navigation_paths
 from mamlrl.figures.regression_fits import regression_fits
+from mamlrl.figures.shot_curves import shot_curves
 from mamlrl.runs.saved import SavedRun
-from mamlrl.scripts.program import add_allow_import, import_allowed, run_program
+from mamlrl.scripts.program import add_allow_import, run_program
 
 DRAWN_TASKS = 4
 CHECKPOINT_FIGURES: dict[str, Callable[[Evaluation], Figure]] = {
@@ -32,42 +35,58 @@ CHECKPOINT_FIGURES: dict[str, Callable[[Evaluation], Figure]] = {
 }
 
 
-def run(arguments: Sequence[str]) -> int:
-    """Draws the figure that the command line asks for; returns the exit status."""
-    command_line = CommandLine("mamlrl plot", "Draw figures.")
-    command_line.add_argument(
+EXAMPLES = [
+    "mamlrl plot curves runs/navigation2d/seed? --output curves.png",
+    "mamlrl plot adaptation runs/navigation2d/evaluation.json --output adaptation.png",
+    "mamlrl plot shots shots.json --output shots.png",
+    "mamlrl plot paths navigation2d --output paths.pdf",
+    "mamlrl plot fits runs/sinusoid/seed0 --output fits.png --evaluation.shots 10",
+]
+
+
+def command_line() -> CommandLine:
+    """Returns the program's command line."""
+    line = CommandLine("mamlrl plot", "Draw figures of runs, evaluations and adapted networks.", EXAMPLES)
+    line.add_argument(
         "figure",
-        type=Literal["curves", "adaptation", "paths", "fits"],
+        type=Literal["curves", "adaptation", "shots", "paths", "fits"],
         help="curves: returns of run folders while training; adaptation: returns in files from evaluate --json; "
+        "shots: the same over the numbers of evaluate --shots; "
         "paths: 2D navigation of a checkpoint before and after adaptation; fits: the same of curves.",
     )
-    command_line.add_argument("inputs", nargs="+", type=Path, help="Run folders, JSON files, or one checkpoint.")
-    command_line.add_argument(
-        "--output", type=Path, required=True, help="Image to write; its suffix says the format."
-    )
-    add_allow_import(command_line)
-    options = command_line.parse(arguments)
+    line.add_argument("inputs", nargs="+", type=Path, help="Run folders, JSON files, or one checkpoint.")
+    line.add_argument("--output", type=Path, required=True, help="Image to write; its suffix says the format.")
+    add_allow_import(line)
+    return line
+
+
+def run(arguments: Sequence[str]) -> int:
+    """Draws the figure that the command line asks for; returns the exit status."""
+    line = command_line()
+    options = line.parse(arguments)
     import_allowed(options.allow_import)
     if options.figure not in CHECKPOINT_FIGURES:
-        command_line.refuse_settings(f"{options.figure} figures")
+        line.refuse_settings(f"{options.figure} figures")
     if options.figure == "curves":
         figure = learning_curves(runs_by_label(options.inputs))
     elif options.figure == "adaptation":
         figure = adaptation_curves(records_by_label(options.inputs))
+    elif options.figure == "shots":
+        figure = shot_curves(records_by_shots(options.inputs))
     else:
         if len(options.inputs) > 1:
             raise UserError(f"inputs: {options.figure} are of one checkpoint, not of {len(options.inputs)}")
-        figure = CHECKPOINT_FIGURES[options.figure](_evaluate_few(command_line, options.inputs[0]))
+        figure = CHECKPOINT_FIGURES[options.figure](_evaluate_few(line, options.inputs[0]))
     write_figure(figure, options.output)
     print(options.output)
     return 0
 
 
-def _evaluate_few(command_line: CommandLine, path: Path) -> Evaluation:
+def _evaluate_few(line: CommandLine, path: Path) -> Evaluation:
     """Evaluates a checkpoint on as many tasks as a figure shows."""
     saved = SavedRun.load(path)
     few = replace(saved.experiment.evaluation, tasks=DRAWN_TASKS)
-    return saved.evaluate(command_line.experiment(replace(saved.experiment, evaluation=few)))
+    return saved.evaluate(line.experiment(replace(saved.experiment, evaluation=few)))
 
 
 if __name__ == "__main__":

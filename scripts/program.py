@@ -5,12 +5,13 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Sequence
 from contextlib import redirect_stdout
-from importlib import import_module
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
 from mamlrl.console import Stream, note, reserve_standard_streams
 from mamlrl.errors import UserError
-from mamlrl.experiments.command_line import CommandLine
+
+if TYPE_CHECKING:  # importing it takes as long as importing PyTorch
+    from mamlrl.experiments.command_line import CommandLine
 
 
 def run_program(program: Callable[[Sequence[str]], int], arguments: Sequence[str] | None = None) -> int:
@@ -65,20 +66,6 @@ def add_allow_import(command_line: CommandLine) -> None:
         "--allow-import",
         type=str,
         default="",
-        help="Modules that checkpoints may name to import, separated by commas, such as my_rules.",
+        metavar="MODULES",
+        help="Modules that checkpoints may import, such as my_rules,my_tasks.",
     )
-
-
-def import_allowed(modules: str) -> None:
-    """Imports the modules that `--allow_import` names; checkpoints may then name them, too.
-
-    Raises:
-        UserError: If there is no such module.
-    """
-    for module in filter(None, modules.split(",")):
-        try:
-            import_module(module)
-        except (ModuleNotFoundError, TypeError, ValueError) as error:  # none such, relative, or empty
-            raise UserError(
-                f"allow_import: {module} cannot be imported ({error}); put its folder on PYTHONPATH"
-            ) from error

@@ -11,35 +11,45 @@ if not __package__:  # run as a file, perhaps of a checkout that is not installe
     sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from mamlrl.experiments.command_line import CommandLine
+from mamlrl.experiments.imports import import_allowed
 from mamlrl.figures.build import FILMS
 from mamlrl.figures.film import VideoConfig
 from mamlrl.runs.saved import SavedRun
-from mamlrl.scripts.program import add_allow_import, import_allowed, run_program
+from mamlrl.scripts.program import add_allow_import, run_program
 from mamlrl.settings.numbers import NonNegativeInt
 
+EXAMPLES = [
+    "mamlrl video runs/navigation2d/seed0 --output adaptation.mp4",
+    "mamlrl video runs/half_cheetah_direction/seed0 --output two.gif --tasks 0 1 --size 160 --speed 2",
+]
 
-def run(arguments: Sequence[str]) -> int:
-    """Films the policy that the command line names; returns the exit status."""
-    command_line = CommandLine(
-        "mamlrl video", "Film a policy before it adapts to held-out tasks and after each gradient step."
+
+def command_line() -> CommandLine:
+    """Returns the program's command line."""
+    line = CommandLine(
+        "mamlrl video", "Film a policy before it adapts to held-out tasks and after each gradient step.", EXAMPLES
     )
-    command_line.add_argument(
-        "checkpoint", type=Path, help="Checkpoint, or run folder, whose latest checkpoint is taken."
-    )
-    command_line.add_argument("--output", type=Path, required=True, help="Video to write, .mp4 or .gif.")
-    command_line.add_argument(
+    line.add_argument("checkpoint", type=Path, help="Checkpoint, or run folder, whose latest checkpoint is taken.")
+    line.add_argument("--output", type=Path, required=True, help="Video to write, .mp4 or .gif.")
+    line.add_argument(
         "--tasks",
         nargs="+",
         type=NonNegativeInt,
         default=[0],
         help="Which of the held-out tasks, counted from 0; each becomes a row.",
     )
-    command_line.add_class_arguments(VideoConfig, skip={"tasks"})
-    add_allow_import(command_line)
-    options = command_line.parse(arguments)
+    line.add_class_arguments(VideoConfig, skip={"tasks"})
+    add_allow_import(line)
+    return line
+
+
+def run(arguments: Sequence[str]) -> int:
+    """Films the policy that the command line names; returns the exit status."""
+    line = command_line()
+    options = line.parse(arguments)
     import_allowed(options.allow_import)
     saved = SavedRun.load(options.checkpoint)
-    experiment = command_line.experiment(saved.experiment)
+    experiment = line.experiment(saved.experiment)
     video = VideoConfig(**{field.name: options[field.name] for field in fields(VideoConfig)})
     film = FILMS.choose(f"{saved.path} cannot be filmed: its kind", experiment.kind)
     film(experiment, lambda: saved.evaluate(experiment), video, options.output)

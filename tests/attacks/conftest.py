@@ -7,7 +7,7 @@ from importlib import import_module
 import pytest
 import torch
 from forks import forked
-from programs import TINY, deterministic_rows
+from programs import TINY, deterministic_rows, deterministic_state
 
 import mamlrl
 import mamlrl.envs
@@ -102,8 +102,10 @@ def difference():
 
     def compare(folder, expected):
         for checkpoint in (latest_checkpoint, best_checkpoint):
-            (one, a), (other, b) = (load_checkpoint(checkpoint(each)) for each in (folder, expected))
-            if one != other or not is_equal(a, b):
+            one, other = (load_checkpoint(checkpoint(each))[0] for each in (folder, expected))
+            if one != other or not is_equal(
+                *(deterministic_state(checkpoint(each)) for each in (folder, expected))
+            ):
                 return f"another {checkpoint(folder).name}"
         if deterministic_rows(folder) != deterministic_rows(expected):
             return "other metrics"

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 from forks import forked
+from programs import TIMES
 
 pytestmark = pytest.mark.attack
 
@@ -86,7 +87,7 @@ def other_rows(rows, expected, file):
     first = ITERATIONS if file == METRICS else 0
     for row, good in zip(rows[first:], expected[first:], strict=True):
         for name in row.keys() & good.keys():
-            if not name.startswith("seconds/") and row[name] != good[name]:
+            if not name.startswith(TIMES) and row[name] != good[name]:
                 return f"another {name} of iteration {good['iteration']}"
     return ""
 

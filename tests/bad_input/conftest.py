@@ -5,7 +5,7 @@ import shutil
 
 import gymnasium
 import pytest
-from programs import TINY, run
+from programs import PROGRESS, TINY, run
 
 
 def snapshot(folder):
@@ -45,7 +45,7 @@ def stopped(capsys):
         capsys.readouterr()
         assert run("train", *arguments) == 2
         output, error = capsys.readouterr()
-        lines = [line for line in error.splitlines() if line and not re.search(r"\d+%\|.*(it/s|s/it)", line)]
+        lines = [line for line in error.splitlines() if line and not PROGRESS.search(line)]
         assert len(lines) == 1, error
         assert lines[0].startswith("mamlrl: ")
         assert error.endswith(f"{lines[0]}\n")

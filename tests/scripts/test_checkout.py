@@ -36,6 +36,7 @@ def installed(dependencies, tmp_path_factory):
     shutil.copytree(ROOT / "mamlrl", folder / "mamlrl")
     for part in ("envs", "configs", "scripts"):
         shutil.copytree(ROOT / part, folder / "mamlrl" / part)
+    shutil.copytree(ROOT / "docs" / "results", folder / "mamlrl" / "policies")
     return folder
 
 
@@ -57,7 +58,7 @@ def test_every_script_runs_by_its_path(dependencies, tmp_path, program):
     result = python(dependencies, ROOT / "scripts" / f"{program}.py", "--help", cwd=tmp_path)
     assert result.returncode == 0, result.stderr
     assert f"mamlrl {program}" in result.stdout
-    assert ("--trust_region.max_kl" in result.stdout) == (program != "strokes")  # which has no config
+    assert ("--help-settings" in result.stdout) == (program not in ("policies", "strokes"))  # without settings
 
 
 def test_a_script_trains_with_a_config_of_the_checkout(dependencies, tmp_path):
@@ -109,3 +110,11 @@ def test_a_script_of_a_checkout_wins_over_an_installed_copy(installed, tmp_path)
 def test_an_installed_copy_finds_nothing_beside_it(installed, tmp_path):
     result = python(installed, "-c", "import mamlrl; print(*mamlrl.__path__)", cwd=tmp_path)
     assert result.stdout == f"{installed / 'mamlrl'}\n"
+
+
+def test_published_checkpoints_are_found_in_a_checkout_and_in_an_installed_copy(dependencies, installed, tmp_path):
+    locate = "from mamlrl.runs.published import published_checkpoint; print(published_checkpoint('sinusoid'))"
+    result = python(dependencies, "-c", locate, cwd=ROOT)
+    assert result.stdout == f"{ROOT / 'docs' / 'results' / 'sinusoid' / 'maml_seed0.pt'}\n", result.stderr
+    result = python(installed, "-c", locate, cwd=tmp_path)
+    assert result.stdout == f"{installed / 'mamlrl' / 'policies' / 'sinusoid' / 'maml_seed0.pt'}\n", result.stderr

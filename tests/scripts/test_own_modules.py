@@ -138,7 +138,7 @@ def test_what_a_module_does_not_register_is_answered_with_what_there_is(mamlrl):
 def test_a_kind_of_learner_has_settings_of_its_own(mamlrl, run_by_learner):
     run, printed = run_by_learner
     assert printed == "patience 0.25\n"
-    assert "--patience" in mamlrl("train", "--kind=my_rules:patient", "--help").stdout
+    assert "--patience" in mamlrl("train", "--kind=my_rules:patient", "--help-settings").stdout
     evaluated = mamlrl("evaluate", run, ALLOW, "--patience=3", "--evaluation.steps=0")
     assert evaluated.returncode == 0, evaluated.stderr
     assert "  step 0:" in evaluated.stdout

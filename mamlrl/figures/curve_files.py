@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Mapping, Sequence
 from math import isfinite
 from pathlib import Path
@@ -16,6 +17,8 @@ from mamlrl.metric_names import ITERATION, Metrics, after_step, headline, steps_
 from mamlrl.runs.metrics_file import read_metrics
 from mamlrl.settings.plain_yaml import load, read_text
 
+SEED = re.compile(r"seed\d+")  # name of a run's folder among several seeds
+
 
 class Run(NamedTuple):
     """A run that can be drawn."""
@@ -26,7 +29,9 @@ class Run(NamedTuple):
 
 
 def runs_by_label(folders: Sequence[Path]) -> dict[str, list[list[Metrics]]]:
-    """Returns the metrics of runs; those that differ in their seed alone are together, labelled by the first.
+    """Returns the metrics of runs; those that differ in their seed alone are together.
+
+    Those that `mamlrl train --seeds` made together are labelled by their common folder; others by their first.
 
     Raises:
         UserError: If a folder is no run, its files are damaged, two runs are copies of one, or they report
@@ -43,7 +48,18 @@ def runs_by_label(folders: Sequence[Path]) -> dict[str, list[list[Metrics]]]:
         _check_seed(group, run)
         group.append(run)
     check_one_metric({str(group[0].folder): headline(group[0].rows[0]) for group in groups})
-    return {label_of(group[0].folder, folders): [run.rows for run in group] for group in groups}
+    places = [_place([run.folder for run in group]) for group in groups]
+    if len(set(places)) < len(places):  # different experiments in one folder
+        places = [group[0].folder for group in groups]
+    labels = [label_of(place, places) for place in places]
+    return {label: [run.rows for run in group] for label, group in zip(labels, groups, strict=True)}
+
+
+def _place(folders: Sequence[Path]) -> Path:
+    """Returns the folder that `mamlrl train --seeds` gave to several runs, or the first one's own."""
+    parents = {folder.absolute().parent for folder in folders}
+    together = len(folders) > 1 and len(parents) == 1 and all(SEED.fullmatch(folder.name) for folder in folders)
+    return parents.pop() if together else folders[0]
 
 
 def label_of(path: Path, paths: Sequence[Path]) -> str:

@@ -119,6 +119,8 @@ class Estimator:
 
     def check_fits(self, theta: Tensor) -> None:
         """Raises a UserError if a vector of meta-parameters is not of this estimator and its network."""
+        if not isinstance(theta, Tensor):
+            raise UserError(f"params must be a tensor of shape (P + R,), got a {type(theta).__name__}")
         expected = self.num_network_parameters + self.rule.num_parameters
         if theta.shape != (expected,):
             raise UserError(

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from mamlrl.conjugate_gradient import ConjugateGradientResult, conjugate_gradient
 from mamlrl.finite import check_tasks_finite
-from mamlrl.losses.derivatives import FisherProduct, HessianProduct, task_gradients
+from mamlrl.losses.derivatives import FisherProduct, HessianProduct, task_gradients, task_values
 from mamlrl.losses.task_losses import TaskLosses
 from mamlrl.settings.choices import Registry
 
@@ -45,7 +45,8 @@ class ProximalObjective:
 
     def __call__(self, params: Tensor) -> Tensor:
         """Evaluates the objective of every task, shape (task, P) to (task,)."""
-        return self.losses(params) + 0.5 * self.weight * (params - self.start).square().sum(dim=1)
+        (values,) = task_values(self.losses.network, params, self.losses.batch, self.losses.output_loss)
+        return values + 0.5 * self.weight * (params - self.start).square().sum(dim=1)
 
     def gradient(self, params: Tensor) -> Tensor:
         """Returns the gradient in the adapted parameters, 0 in the others, shape (task, P)."""

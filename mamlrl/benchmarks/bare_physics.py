@@ -9,7 +9,7 @@ import numpy as np
 
 from mamlrl.envs import TaskEnv
 from mamlrl.experiments.policy import PolicyExperiment
-from mamlrl.sampling.build import make_task_env
+from mamlrl.sampling.build import make_task_env, on_device
 from mamlrl.sampling.rollouts import Rollouts
 from mamlrl.sampling.sampler import Sampler
 
@@ -31,7 +31,8 @@ class BarePhysics:
 
     def __init__(self, config: PolicyExperiment, sampler: Sampler) -> None:
         self._sampler = sampler
-        env = make_task_env(config.env, sampler.num_tasks * config.sampling.episodes_per_task)
+        num_envs = sampler.num_tasks * config.sampling.episodes_per_task
+        env = make_task_env(on_device(config.env, config.device), num_envs)
         env.set_tasks(np.concatenate([group.env.tasks for group in sampler.groups]))
         env.reset()
         self.simulator = _simulator(env)

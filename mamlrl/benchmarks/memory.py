@@ -22,7 +22,12 @@ def peak_memory(work: Callable[[], object], device: torch.device) -> int:
         before = torch.cuda.memory_allocated(device)
         work()
         return torch.cuda.max_memory_allocated(device) - before
-    with profile(activities=[ProfilerActivity.CPU], profile_memory=True) as record:
-        work()
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)  # the profiler follows only the thread that it is in
+    try:
+        with profile(activities=[ProfilerActivity.CPU], profile_memory=True) as record:
+            work()
+    finally:
+        torch.set_num_threads(threads)
     events = sorted(record.profiler.kineto_results.events(), key=lambda event: event.start_ns())
     return max(accumulate((event.nbytes() for event in events if event.name() == "[memory]"), initial=0))

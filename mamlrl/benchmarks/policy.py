@@ -10,10 +10,13 @@ import numpy as np
 import torch
 
 from mamlrl.benchmarks.bare_physics import BarePhysics
+from mamlrl.benchmarks.matrix_products import MatrixProducts
 from mamlrl.experiments.policy import PolicyExperiment
 from mamlrl.learners.policy import MetaLearner
 from mamlrl.metric_names import SECONDS
-from mamlrl.timing import seconds_of
+from mamlrl.settings.choices import named
+from mamlrl.threads import one_thread_per_operation
+from mamlrl.timing import PhaseTimer, seconds_of
 
 INNER_PHASES = tuple(f"{SECONDS}{phase}" for phase in ("sampling", "advantages", "adaptation"))
 
@@ -27,13 +30,14 @@ def benchmark_policy(config: PolicyExperiment, repeats: int) -> None:
     """
     learner = MetaLearner(config)
     print(
-        f"{config.env.id}: {config.meta_batch_size} tasks x {config.sampling.episodes_per_task} episodes x "
+        f"{named(config.env.id)}: {config.meta_batch_size} tasks x {config.sampling.episodes_per_task} episodes x "
         f"{learner.sampler.horizon} steps, {config.adaptation.steps} inner steps, {learner.policy.num_parameters} "
         f"parameters, {config.device}, {torch.get_num_threads()} threads; medians of {repeats}"
     )
     outer_step = _print_phases(learner, repeats)
     _print_sampling(learner, repeats)
     _print_products(learner, repeats, outer_step)
+    _print_floor(learner, repeats)
 
 
 def _print_phases(learner: MetaLearner, repeats: int) -> float:
@@ -85,3 +89,21 @@ def _print_products(learner: MetaLearner, repeats: int, outer_step: float) -> No
     ratio = median(p / f for p, f in zip(product, forward, strict=True))
     print(f"{'curvature product / forward pass':<34}{ratio:9.2f}")
     print(f"{'outer step / forward pass':<34}{outer_step / median(forward):9.1f}")
+
+
+def _print_floor(learner: MetaLearner, repeats: int) -> None:
+    """The outer step against its bare matrix products, in turns on the same data."""
+    adapted = learner.collect()
+
+    @one_thread_per_operation()  # as in `MetaLearner.step`
+    def step() -> None:
+        learner.optimizer.step(learner.params, learner.objective(adapted), PhaseTimer(learner.device))
+
+    products = MatrixProducts(step)
+    whole, floor = [], []
+    for _ in range(repeats):
+        whole.append(seconds_of(step, learner.device))
+        floor.append(seconds_of(products.repeat, learner.device))
+    ratio = median(w / f for w, f in zip(whole, floor, strict=True))
+    print(f"{'matrix products of the outer step':<34}{median(floor):9.3f} s")
+    print(f"{'outer step / its matrix products':<34}{ratio:9.2f}")

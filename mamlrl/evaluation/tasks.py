@@ -18,7 +18,13 @@ from mamlrl.files import AnyPath
 from mamlrl.sampling.checked_env import CheckedEnv
 from mamlrl.settings.plain_yaml import load, read_text
 
-SUFFIXES = (".npy", ".csv", ".yaml", ".yml")
+LIST = "a list with a list of numbers for each task"
+CONTENTS = {  # of files, by suffix
+    ".npy": "an array of numbers with a leading task axis",
+    ".csv": "a row of numbers for each task, all of the same length, without a header",
+    ".yaml": LIST,
+    ".yml": LIST,
+}
 
 
 def read_tasks(path: AnyPath) -> list[Any]:
@@ -35,14 +41,19 @@ def read_tasks(path: AnyPath) -> list[Any]:
         UserError: If the file cannot be read, or is none of these.
     """
     path = Path(path)
-    if path.suffix not in SUFFIXES:
-        raise UserError(f"cannot read tasks from {path}: its suffix must be one of {', '.join(SUFFIXES)}")
+    if path.suffix not in CONTENTS:
+        raise UserError(f"cannot read tasks from {path}: its suffix must be one of {', '.join(CONTENTS)}")
     try:
         tasks = _read(path)
-    except (OSError, ValueError, EOFError, MemoryError) as error:
-        raise UserError(f"cannot read tasks from {path}: {' '.join(str(error).split())}") from error
+    except OSError as error:
+        raise UserError(f"cannot read tasks from {path}: {error}") from error
+    except (ValueError, EOFError, MemoryError) as error:
+        reason = " ".join(str(error).split())
+        raise UserError(
+            f"cannot read tasks from {path}: it must hold {CONTENTS[path.suffix]} ({reason})"
+        ) from error
     if not isinstance(tasks, list) or not tasks:
-        raise UserError(f"{path} holds no list of tasks; give a row of numbers for each task")
+        raise UserError(f"{path} holds no list of tasks; give {CONTENTS[path.suffix]}")
     return tasks
 
 

@@ -13,6 +13,8 @@ from torch import Tensor
 class OutputLoss(ABC):
     """Maps the outputs of every task's network, and a batch, to one number for each task.
 
+    Several threads evaluate it at the same time, each for some of the tasks: its methods must not change it.
+
     Attributes:
         on_policy: Whether it holds only at the parameters that sampled the batch.
     """

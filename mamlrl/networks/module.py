@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from copy import deepcopy
 from math import log
-from threading import get_ident
+from threading import RLock, get_ident
 from typing import ClassVar
 
 import torch
@@ -20,6 +20,7 @@ from mamlrl.networks.distribution import Distribution
 from mamlrl.networks.network import Network
 
 TRAINED_OTHERWISE = (nn.modules.dropout._DropoutNd, nn.modules.batchnorm._NormBase)
+_GLOBAL_RANDOMNESS = RLock()
 
 
 class ModulePolicy(Network):
@@ -167,8 +168,11 @@ class ModulePolicy(Network):
 
 @contextmanager
 def seeded(seed: int) -> Iterator[None]:
-    """PyTorch's global randomness on the CPU begins at a seed in the block, and is as before after it."""
-    with torch.random.fork_rng(devices=[]):
+    """PyTorch's global randomness on the CPU begins at a seed in the block, and is as before after it.
+
+    Runs in several threads take turns, since they have it in common.
+    """
+    with _GLOBAL_RANDOMNESS, torch.random.fork_rng(devices=[]):
         torch.default_generator.manual_seed(seed)
         yield
 

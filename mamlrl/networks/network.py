@@ -99,6 +99,8 @@ class Linearization(ABC):
 class Network(Policy):
     """A policy, or any other network, with the derivatives that learning takes.
 
+    Several threads evaluate it at the same time, each for some of the tasks: its methods must not change it.
+
     Attributes:
         compiles: Whether PyTorch's compiler can handle its linearization.
     """

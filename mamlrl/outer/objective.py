@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from mamlrl.adaptation.estimator import Adaptation, Estimator, Jacobian
-from mamlrl.losses.derivatives import FisherProduct, task_gradients
+from mamlrl.losses.derivatives import FisherProduct, task_gradients, task_values
 from mamlrl.losses.output_loss import OutputLoss
 from mamlrl.losses.policy_losses import KlDivergence
 from mamlrl.losses.task_losses import TaskLosses
@@ -77,10 +77,9 @@ class MetaObjective:
     def evaluate(self, theta: Tensor) -> tuple[float, float]:
         """Adapts `theta`, shape (P + R,), on the same data; returns mean loss and mean KL divergence."""
         batch = self._losses.batch
-        outputs = self._network(self._adapt(theta).phi, batch.observations)
-        loss = self._losses.output_loss(outputs, batch).sum()
-        kl = KlDivergence(self._network.distribution)(outputs, batch).sum()
-        return float(mean_over_tasks(loss, self.num_tasks)), float(mean_over_tasks(kl, self.num_tasks))
+        losses = self._losses.output_loss, KlDivergence(self._network.distribution)
+        loss, kl = task_values(self._network, self._adapt(theta).phi, batch, *losses)
+        return float(mean_over_tasks(loss.sum(), self.num_tasks)), float(mean_over_tasks(kl.sum(), self.num_tasks))
 
     def moved(self, theta: Tensor, output_loss: OutputLoss) -> MetaObjective:
         """Returns the objective of another loss on the same data, `theta`, shape (P + R,), being the old ones."""
@@ -101,7 +100,8 @@ class MetaObjective:
         values, gradients = [], []
         for index, update in enumerate(self._adaptation.updates):
             losses, phi = TaskLosses(self._network, output_loss, update.losses.batch), update.path[0]
-            values.append(mean_over_tasks(losses(phi).sum(), self.num_tasks))
+            (value,) = task_values(self._network, phi, losses.batch, output_loss)
+            values.append(mean_over_tasks(value.sum(), self.num_tasks))
             pulled_back = self._jacobian(1.0).pullback(task_gradients(losses, phi), index)
             gradients.append(mean_over_tasks(pulled_back, self.num_tasks))
         return float(torch.stack(values).mean()), torch.stack(gradients).mean(dim=0)

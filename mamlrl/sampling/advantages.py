@@ -2,16 +2,48 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
 
+from mamlrl.errors import NonFiniteError, UserError
 from mamlrl.losses.batches import Batch
 from mamlrl.sampling.rollouts import Rollouts
-from mamlrl.sampling.value_baseline import baseline_features, explained_variance, fit_values, rounding_noise
+from mamlrl.sampling.value_baseline import (
+    LinearFeatureBaseline,
+    ValueBaseline,
+    explained_variance,
+    rounding_noise,
+)
+from mamlrl.settings.choices import Registry
 from mamlrl.settings.numbers import ClosedUnitInterval, PositiveFinite
 from mamlrl.settings.section import Section
+
+BaselineMaker = Callable[["AdvantageConfig"], ValueBaseline]
+VALUE_BASELINES: Registry[BaselineMaker] = Registry(
+    "value baseline", {"linear": lambda config: LinearFeatureBaseline(config.ridge)}, (ValueBaseline,)
+)
+
+if not TYPE_CHECKING:  # the parser reads what the type checker does not
+    ValueBaselineName = VALUE_BASELINES.name_type("ValueBaselineName")
+else:
+    ValueBaselineName = str | ValueBaseline | BaselineMaker
+
+
+def register_value_baseline(name: str, baseline: ValueBaseline | BaselineMaker) -> None:
+    """Makes a value baseline usable by name, as `advantages.value_baseline`.
+
+    Args:
+        name: The name, without a colon.
+        baseline: The baseline, or what makes it from the settings `advantages`.
+
+    Raises:
+        ValueError: If the name is taken, or the baseline is something else.
+    """
+    VALUE_BASELINES.register(name, baseline)
 
 
 @dataclass(frozen=True)
@@ -23,12 +55,15 @@ class AdvantageConfig(Section):
         gae_lambda: Exponential weight of generalised advantage estimation (Schulman et al. 2016).
         standardize: Whether the advantages of each task are scaled to mean 0 and standard deviation 1.
         ridge: Regularisation of the value baseline's least squares.
+        value_baseline: What predicts returns: `linear` in features of observation and time (Duan et al. 2016),
+            fitted to the episodes of each task.
     """
 
     discount: ClosedUnitInterval = 0.99
     gae_lambda: ClosedUnitInterval = 1.0
     standardize: bool = True
     ridge: PositiveFinite = 1e-5
+    value_baseline: ValueBaselineName = "linear"
 
 
 @dataclass(frozen=True)
@@ -94,17 +129,47 @@ def standardize(advantages: Tensor, mask: Tensor, noise: Tensor) -> Tensor:
     return torch.where(std > noise[:, None, None], centred / (std + 1e-8), 0.0)
 
 
-def process(rollouts: Rollouts, config: AdvantageConfig) -> ProcessedRollouts:
-    """Fits the value baseline to the rollouts of each task and computes advantages, once and for all."""
+def make_value_baseline(config: AdvantageConfig) -> ValueBaseline:
+    """Builds the value baseline that a config names.
+
+    Raises:
+        UserError: If there is none of that name.
+    """
+    return VALUE_BASELINES.choose("advantages.value_baseline:", config.value_baseline)(config)
+
+
+def process(
+    rollouts: Rollouts, config: AdvantageConfig, baseline: ValueBaseline | None = None
+) -> ProcessedRollouts:
+    """Fits the value baseline to the rollouts of each task and computes advantages, once and for all.
+
+    Args:
+        rollouts: The rollouts.
+        config: How advantages are computed.
+        baseline: The value baseline; that of the config by default.
+
+    Raises:
+        UserError: If the value baseline predicts numbers that are not finite, or of another shape.
+    """
     mask = rollouts.mask
     returns = discounted_sum(rollouts.rewards * mask, config.discount)
-    values = fit_values(baseline_features(rollouts.observations), returns, mask, config.ridge)
+    values = (baseline or make_value_baseline(config)).fit(rollouts.observations, returns, mask)
+    _check_values(values, mask)
     advantages = gae(rollouts.rewards, values, mask, config.discount, config.gae_lambda)
     if config.standardize:
         advantages = standardize(advantages, mask, rounding_noise(mask, returns, values))
     explained = explained_variance(values, returns, mask)
     advantages = advantages * ~explained.isnan()[:, None, None]  # where no return differs, no action is better
     return ProcessedRollouts(_pack(rollouts, advantages), explained)
+
+
+def _check_values(values: Tensor, mask: Tensor) -> None:
+    if values.shape != mask.shape:
+        raise UserError(
+            f"advantages.value_baseline: predictions have shape {tuple(values.shape)}, not {tuple(mask.shape)}"
+        )
+    if not bool(values[mask > 0].isfinite().all()):
+        raise NonFiniteError("a prediction of the value baseline is not finite")
 
 
 def _pack(rollouts: Rollouts, advantages: Tensor) -> Batch:

@@ -1,12 +1,54 @@
-"""The linear feature baseline (Duan et al. 2016), fitted to every task at once."""
+"""Value baselines: the contract, and the linear one of Duan et al. 2016, fitted to every task at once."""
 
 from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
+from mamlrl.losses.derivatives import task_blocks
+from mamlrl.threads import map_blocks
+
 MAX_RIDGE_INCREASES = 5
 ROUNDING = 10 * torch.finfo(torch.float64).eps  # of a mean, relative to the numbers
+
+
+class ValueBaseline(ABC):
+    """Predicts the returns of a batch of episodes, to be subtracted from what followed."""
+
+    @abstractmethod
+    def fit(self, observations: Tensor, returns: Tensor, mask: Tensor) -> Tensor:
+        """Fits the returns of every task, from its own episodes alone, and predicts them.
+
+        Args:
+            observations: Shape (task, episode, time, D).
+            returns: Discounted returns to fit, shape (task, episode, time), float64.
+            mask: 1 while the episode was running, else 0, shape (task, episode, time).
+
+        Returns:
+            Predicted returns, shape (task, episode, time), float64; those of masked steps are not used.
+        """
+
+
+@dataclass(frozen=True)
+class LinearFeatureBaseline(ValueBaseline):
+    """Ridge regression on features of observation and time, see `baseline_features`.
+
+    Attributes:
+        ridge: Regularisation, see `fit_values`.
+    """
+
+    ridge: float = 1e-5
+
+    def fit(self, observations: Tensor, returns: Tensor, mask: Tensor) -> Tensor:
+        """See `ValueBaseline.fit`."""
+
+        def fit_block(block: slice) -> Tensor:
+            return fit_values(baseline_features(observations[block]), returns[block], mask[block], self.ridge)
+
+        return torch.cat(map_blocks(fit_block, task_blocks(mask.flatten(1))))
 
 
 def baseline_features(observations: Tensor) -> Tensor:

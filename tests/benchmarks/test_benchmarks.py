@@ -25,6 +25,8 @@ ROWS = {
     "curvature product": "ms",
     "curvature product / forward pass": "",
     "outer step / forward pass": "",
+    "matrix products of the outer step": "s",
+    "outer step / its matrix products": "",
     "peak memory": "GiB",
 }
 PHYSICS_ROWS = {"bare physics, environment steps": "/ s", "sampling / bare physics": ""}

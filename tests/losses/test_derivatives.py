@@ -1,3 +1,5 @@
+import itertools
+
 import pytest
 import torch
 from problems import make_batch, make_inner_losses, make_params, make_policy, relative_error
@@ -6,9 +8,10 @@ from mamlrl.losses import derivatives
 from mamlrl.losses.derivatives import FisherProduct, HessianProduct, task_gradients
 
 
-@pytest.fixture(params=[False, True], ids=["gaussian", "categorical"])
+@pytest.fixture(params=itertools.product([False, True], ["tanh", "layer_norm"]), ids=str)
 def policy(request):
-    return make_policy(discrete=request.param)
+    discrete, activation = request.param
+    return make_policy(discrete, activation)
 
 
 def test_task_gradients_are_autograds(policy):
@@ -61,5 +64,21 @@ def test_products_do_not_depend_on_the_blocks(policy, monkeypatch):
 
     whole = products()
     monkeypatch.setattr(derivatives, "BLOCK_SAMPLES", 1)
-    assert [block.stop - block.start for block in derivatives.task_blocks(batch)] == [1, 1, 1]
+    assert [block.stop - block.start for block in derivatives.task_blocks(batch.weights)] == [1, 1, 1]
     torch.testing.assert_close(products(), whole, rtol=1e-12, atol=1e-12)
+
+
+@pytest.mark.parametrize(
+    ("tasks", "samples", "sizes"),
+    [
+        (20, 409, [20]),  # fits into one
+        (20, 2000, [2, 3, 2, 3, 2, 3, 2, 3]),
+        (5, 8192, [1] * 5),  # a core cannot have less than a task
+        (40, 4000, [1, 2, 2] * 8),
+        (3, 10**6, [1] * 3),
+    ],
+)
+def test_blocks_fit_the_cache_and_are_even_for_many_cores(tasks, samples, sizes):
+    blocks = derivatives.task_blocks(torch.empty(tasks, samples))
+    assert [block.stop - block.start for block in blocks] == sizes
+    assert [index for block in blocks for index in range(tasks)[block]] == list(range(tasks))

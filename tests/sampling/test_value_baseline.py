@@ -1,8 +1,18 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
+from random_rollouts import make_rollouts
 
-from mamlrl.sampling.value_baseline import baseline_features, explained_variance, fit_values
+from mamlrl.sampling.advantages import AdvantageConfig, discounted_sum, make_value_baseline, process
+from mamlrl.sampling.value_baseline import (
+    LinearFeatureBaseline,
+    ValueBaseline,
+    baseline_features,
+    explained_variance,
+    fit_values,
+)
 
 TASKS, EPISODES, TIME, SIZE = 4, 5, 30, 3
 
@@ -189,3 +199,26 @@ def test_there_is_nothing_to_explain_of_returns_that_do_not_vary_but_for_roundin
 def test_small_but_true_differences_of_returns_are_explained(returns, mask):
     explained = explained_variance(1 + 1e-9 * returns, 1 + 1e-9 * returns, mask)
     torch.testing.assert_close(explained, torch.ones(TASKS, dtype=torch.float64))
+
+
+def test_the_linear_baseline_is_the_regression_on_features(observations, returns):
+    mask = torch.ones_like(returns)
+    mask[0, 0, 3:] = 0
+    expected = fit_values(baseline_features(observations), returns, mask, 0.1)
+    assert torch.equal(LinearFeatureBaseline(0.1).fit(observations, returns, mask), expected)
+    assert make_value_baseline(AdvantageConfig(ridge=0.1)) == LinearFeatureBaseline(0.1)
+
+
+def test_the_baseline_that_is_given_is_the_one_that_is_subtracted():
+    class Third(ValueBaseline):
+        def fit(self, observations, returns, mask):
+            return returns / 3
+
+    rollouts = make_rollouts()
+    config = AdvantageConfig(discount=0.9, gae_lambda=1.0, standardize=False, value_baseline=Third())
+    advantages = process(rollouts, config).batch.advantages
+    expected = process(rollouts, replace(config, value_baseline="linear"), Third()).batch.advantages
+    assert torch.equal(advantages, expected)
+    discounted = discounted_sum(rollouts.rewards * rollouts.mask, 0.9)
+    total = (2 / 3 * discounted * rollouts.mask).sum()
+    torch.testing.assert_close(advantages.double().sum(), total)

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
 
 from mamlrl.envs.locomotion.body import Body, gymnasium_model
 from mamlrl.envs.locomotion.task_distribution import Motion
 from mamlrl.envs.physics.batch_simulator import add_field_sensors, fill_fields_on_reset
-from mamlrl.envs.physics.simulator import FloatArray, Simulator
+from mamlrl.envs.physics.engine import mujoco
+from mamlrl.envs.physics.simulator import Array, FloatArray, Simulator
 from mamlrl.envs.physics.step_functions import CONTACT_FORCES, run_after_each_step
 from mamlrl.envs.pictures.rendering import View
 
@@ -33,14 +33,14 @@ class Ant(Body):
     def look(self, simulator: Simulator) -> None:
         """Reads the clipped torques and forces of contacts on every body, the world first."""
         forces = simulator.fields["cfrc_ext"]
-        self.contacts = np.clip(forces.reshape(len(forces), -1), -CONTACT_LIMIT, CONTACT_LIMIT)
+        self.contacts = forces.reshape(len(forces), -1).clip(-CONTACT_LIMIT, CONTACT_LIMIT)
 
-    def costs(self, actions: FloatArray) -> FloatArray:
+    def costs(self, simulator: Simulator, actions: Array) -> Array:
         """Returns the costs of actions and contacts, shape (num_simulations,)."""
-        contacts = self.contact_cost_weight * np.einsum("ij,ij->i", self.contacts, self.contacts)
-        return self.ctrl_cost_weight * np.square(actions).sum(axis=1) + contacts
+        contacts = self.contact_cost_weight * simulator.xp.einsum("ij,ij->i", self.contacts, self.contacts)
+        return self.control_cost(actions) + contacts
 
-    def ended(self, simulator: Simulator) -> NDArray[np.bool_]:
+    def ended(self, simulator: Simulator) -> Array:
         """Returns which torsos are too low or too high, shape (num_simulations,)."""
         low, high = HEALTHY_HEIGHT
         height = simulator.positions[:, 2]
@@ -78,25 +78,26 @@ class RllabAnt(Ant):
         positions = self.standing + 0.01 * rng.standard_normal((number, self.model.nq))
         return positions, 0.1 * rng.standard_normal((number, self.model.nv))
 
-    def observe(self, simulator: Simulator) -> FloatArray:
+    def observe(self, simulator: Simulator) -> Array:
         """See `Body.observe`."""
         number = len(simulator.positions)
         rotation = simulator.fields["xmat"][:, TORSO].reshape(number, 9)
         centre = simulator.fields["subtree_com"][:, TORSO]
         parts = (simulator.positions, simulator.velocities, self.contacts, rotation, centre)
-        return np.concatenate(parts, axis=1)
+        return simulator.xp.concat(parts, axis=1)
 
-    def position(self, simulator: Simulator) -> FloatArray:
+    def position(self, simulator: Simulator) -> Array:
         """See `Body.position`."""
-        return simulator.fields["subtree_com"][:, TORSO, :2].copy()
+        return simulator.xp.asarray(simulator.fields["subtree_com"][:, TORSO, :2], copy=True)
 
-    def motion(self, simulator: Simulator, before: FloatArray) -> Motion:
+    def motion(self, simulator: Simulator, before: Array) -> Motion:
         """Returns the motion of the centre of mass at the end of the step."""
-        return Motion(self.position(simulator), simulator.fields["subtree_linvel"][:, TORSO, :2].copy())
+        velocity = simulator.xp.asarray(simulator.fields["subtree_linvel"][:, TORSO, :2], copy=True)
+        return Motion(self.position(simulator), velocity)
 
-    def reward(self, simulator: Simulator, actions: FloatArray) -> FloatArray:
+    def reward(self, simulator: Simulator, actions: Array) -> Array:
         """See `Body.reward`."""
-        return self.healthy_reward - self.costs(actions)
+        return self.healthy_reward - self.costs(simulator, actions)
 
 
 class GymnasiumAnt(Ant):
@@ -117,22 +118,28 @@ class GymnasiumAnt(Ant):
     def __init__(self) -> None:
         spec = gymnasium_model(MODEL_FILE)
         fill_fields_on_reset(spec, "torso")
+        self._without_plugins = spec.compile()
         run_after_each_step(spec, CONTACT_FORCES)
         self.model = spec.compile()
+
+    def without_plugins(self) -> mujoco.MjModel:
+        """See `Body.without_plugins`."""
+        return self._without_plugins
 
     def sample_states(self, rng: np.random.Generator, number: int) -> tuple[FloatArray, FloatArray]:
         """See `Body.sample_states`."""
         positions = self.model.qpos0 + rng.uniform(-0.1, 0.1, (number, self.model.nq))
         return positions, 0.1 * rng.standard_normal((number, self.model.nv))
 
-    def observe(self, simulator: Simulator) -> FloatArray:
+    def observe(self, simulator: Simulator) -> Array:
         """See `Body.observe`."""
-        return np.concatenate((simulator.positions[:, 2:], simulator.velocities, self.contacts[:, 6:]), axis=1)
+        parts = (simulator.positions[:, 2:], simulator.velocities, self.contacts[:, 6:])
+        return simulator.xp.concat(parts, axis=1)
 
-    def position(self, simulator: Simulator) -> FloatArray:
+    def position(self, simulator: Simulator) -> Array:
         """Returns the torso's position in the last stage of the step's integration, as Ant-v5 does."""
-        return simulator.fields["xpos"][:, TORSO, :2].copy()
+        return simulator.xp.asarray(simulator.fields["xpos"][:, TORSO, :2], copy=True)
 
-    def reward(self, simulator: Simulator, actions: FloatArray) -> FloatArray:
+    def reward(self, simulator: Simulator, actions: Array) -> Array:
         """See `Body.reward`."""
-        return self.healthy_reward * ~self.ended(simulator) - self.costs(actions)
+        return self.healthy_reward * ~self.ended(simulator) - self.costs(simulator, actions)

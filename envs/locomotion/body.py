@@ -8,19 +8,19 @@ from typing import ClassVar
 
 import gymnasium
 import numpy as np
-from numpy.typing import NDArray
 
 from mamlrl.envs.arguments import check_weight
 from mamlrl.envs.locomotion.task_distribution import Motion
 from mamlrl.envs.physics.engine import mujoco
-from mamlrl.envs.physics.simulator import FloatArray, Simulator
+from mamlrl.envs.physics.simulator import Array, FloatArray, Simulator
 from mamlrl.envs.pictures.rendering import View
 
 
 class Body(ABC):
     """A body as one family of papers uses it: physics, initial states, observations, rewards, ends.
 
-    Everything is computed for all simulations at once; leading axes are (num_simulations,).
+    Everything is computed for all simulations at once, on arrays of the simulator's device; leading axes are
+    (num_simulations,).
 
     Attributes:
         model: The body and its world.
@@ -44,18 +44,22 @@ class Body(ABC):
     def sample_states(self, rng: np.random.Generator, number: int) -> tuple[FloatArray, FloatArray]:
         """Draws initial positions and velocities, shapes (number, nq) and (number, nv)."""
 
+    def without_plugins(self) -> mujoco.MjModel:
+        """Returns the same body for simulators that fill derived fields themselves: by default, `model`."""
+        return self.model
+
     def look(self, simulator: Simulator) -> None:  # noqa: B027 (not every body needs it)
         """Computes what several other methods need, once after every reset and step: by default, nothing."""
 
     @abstractmethod
-    def observe(self, simulator: Simulator) -> FloatArray:
+    def observe(self, simulator: Simulator) -> Array:
         """Returns observations, shape (num_simulations, observation_size), in fresh memory."""
 
     @abstractmethod
-    def position(self, simulator: Simulator) -> FloatArray:
+    def position(self, simulator: Simulator) -> Array:
         """Returns a copy of the positions in the coordinates that tasks judge, shape (num_simulations, D)."""
 
-    def motion(self, simulator: Simulator, before: FloatArray) -> Motion:
+    def motion(self, simulator: Simulator, before: Array) -> Motion:
         """Returns how the bodies moved: by default, the velocity is the displacement divided by the step's time.
 
         Args:
@@ -66,12 +70,17 @@ class Body(ABC):
         return Motion(after, (after - before) / simulator.time_step)
 
     @abstractmethod
-    def reward(self, simulator: Simulator, actions: FloatArray) -> FloatArray:
+    def reward(self, simulator: Simulator, actions: Array) -> Array:
         """Returns the part of the reward that no task changes: bonuses minus costs, shape (num_simulations,)."""
 
-    def ended(self, simulator: Simulator) -> NDArray[np.bool_]:
+    def control_cost(self, actions: Array) -> Array:
+        """Returns the cost of actions, shape (num_simulations,)."""
+        return self.ctrl_cost_weight * (actions * actions).sum(axis=1)
+
+    def ended(self, simulator: Simulator) -> Array:
         """Returns for which bodies the episode ends, shape (num_simulations,): by default, for none."""
-        return np.zeros(len(simulator.positions), dtype=np.bool_)
+        positions, xp = simulator.positions, simulator.xp
+        return xp.zeros(len(positions), dtype=xp.bool, device=positions.device)
 
     def set_weights(self, **weights: float | None) -> None:
         """Replaces weights of the reward, which are attributes of the body, where the new ones are not None.

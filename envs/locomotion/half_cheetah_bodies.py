@@ -7,7 +7,7 @@ import numpy as np
 from mamlrl.envs.locomotion.body import Body, gymnasium_model
 from mamlrl.envs.locomotion.task_distribution import Motion
 from mamlrl.envs.physics.engine import mujoco
-from mamlrl.envs.physics.simulator import FloatArray, Simulator
+from mamlrl.envs.physics.simulator import Array, FloatArray, Simulator
 
 MODEL_FILE = "half_cheetah.xml"
 # Number of the body: its coordinates are x, z and an angle about y, and each other body has one more angle
@@ -36,24 +36,25 @@ class RllabHalfCheetah(Body):
 
     def look(self, simulator: Simulator) -> None:
         """Locates the centre of mass."""
-        self.x, self.z, self.velocity = self.centre(simulator.positions, simulator.velocities)
+        self.x, self.z, self.velocity = self.centre(simulator)
 
-    def observe(self, simulator: Simulator) -> FloatArray:
+    def observe(self, simulator: Simulator) -> Array:
         """See `Body.observe`."""
-        centre = (self.x[:, None], np.zeros((len(self.x), 1)), self.z[:, None])
-        return np.concatenate((simulator.positions[:, 1:], simulator.velocities, *centre), axis=1)
+        x, z = self.x[:, None], self.z[:, None]
+        parts = (simulator.positions[:, 1:], simulator.velocities, x, simulator.xp.zeros_like(x), z)
+        return simulator.xp.concat(parts, axis=1)
 
-    def position(self, simulator: Simulator) -> FloatArray:
+    def position(self, simulator: Simulator) -> Array:
         """See `Body.position`."""
-        return self.x[:, None].copy()
+        return simulator.xp.asarray(self.x[:, None], copy=True)
 
-    def motion(self, simulator: Simulator, before: FloatArray) -> Motion:
+    def motion(self, simulator: Simulator, before: Array) -> Motion:
         """Returns the motion of the centre of mass along x at the end of the step."""
         return Motion(self.position(simulator), self.velocity[:, None])
 
-    def reward(self, simulator: Simulator, actions: FloatArray) -> FloatArray:
+    def reward(self, simulator: Simulator, actions: Array) -> Array:
         """See `Body.reward`."""
-        return -self.ctrl_cost_weight * np.square(actions).sum(axis=1)
+        return -self.control_cost(actions)
 
 
 class GymnasiumHalfCheetah(Body):
@@ -75,17 +76,17 @@ class GymnasiumHalfCheetah(Body):
         positions = self.model.qpos0 + rng.uniform(-0.1, 0.1, (number, self.model.nq))
         return positions, 0.1 * rng.standard_normal((number, self.model.nv))
 
-    def observe(self, simulator: Simulator) -> FloatArray:
+    def observe(self, simulator: Simulator) -> Array:
         """See `Body.observe`."""
-        return np.concatenate((simulator.positions[:, 1:], simulator.velocities), axis=1)
+        return simulator.xp.concat((simulator.positions[:, 1:], simulator.velocities), axis=1)
 
-    def position(self, simulator: Simulator) -> FloatArray:
+    def position(self, simulator: Simulator) -> Array:
         """See `Body.position`."""
-        return simulator.positions[:, :1].copy()
+        return simulator.xp.asarray(simulator.positions[:, :1], copy=True)
 
-    def reward(self, simulator: Simulator, actions: FloatArray) -> FloatArray:
+    def reward(self, simulator: Simulator, actions: Array) -> Array:
         """See `Body.reward`."""
-        return -self.ctrl_cost_weight * np.square(actions).sum(axis=1)
+        return -self.control_cost(actions)
 
 
 def half_cheetah_model() -> mujoco.MjModel:
@@ -112,14 +113,18 @@ class CentreOfMass:
         levers = model.body_mass[:, None] * model.body_ipos
         for body in range(TORSO + 1, model.nbody):
             levers[parents[body]] += branch_masses[body] * model.body_pos[body]
-        self.root: FloatArray = model.body_pos[TORSO]
-        self.levers: FloatArray = levers[TORSO:] / branch_masses[TORSO]
+        self.root = [float(coordinate) for coordinate in model.body_pos[TORSO]]
+        self.levers: Array = levers[TORSO:] / branch_masses[TORSO]
 
-    def __call__(self, positions: FloatArray, velocities: FloatArray) -> tuple[FloatArray, FloatArray, FloatArray]:
-        """Returns x, z and the velocity along x, each of shape (num_simulations,), from qpos and qvel."""
-        state = np.array((positions.T, velocities.T))
+    def __call__(self, simulator: Simulator) -> tuple[Array, Array, Array]:
+        """Returns x, z and the velocity along x, each of shape (num_simulations,)."""
+        xp, positions = simulator.xp, simulator.positions
+        like = {"dtype": positions.dtype, "device": positions.device}
+        self.levers = xp.asarray(self.levers, **like)  # copies once, if at all
+        state = xp.empty((2, *positions.T.shape), **like)
+        state[0, ...], state[1, ...] = positions.T, simulator.velocities.T
         angles, rates = _add_parents(state[:, 2:])
-        tangents = np.tan(angles / 2)  # one tangent is much faster than a sine and a cosine
+        tangents = xp.tan(angles / 2)  # one tangent is much faster than a sine and a cosine
         scale = 2 / (1 + tangents * tangents)
         cosines, sines = scale - 1, scale * tangents
         lever_x, lever_z = self.levers[:, :1], self.levers[:, 2:]
@@ -129,7 +134,7 @@ class CentreOfMass:
         return x, z, state[1, 0] + (rates * upward).sum(axis=0)
 
 
-def _add_parents(angles: FloatArray) -> FloatArray:
+def _add_parents(angles: Array) -> Array:
     """Adds the angles of each body's parents to its joint's angle, in place; shape (..., bodies, num_simulations).
 
     The bodies are the torso, and each leg's thigh, shin and foot. Not a matrix product: BLAS rounds differently

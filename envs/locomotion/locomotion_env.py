@@ -11,9 +11,9 @@ from numpy.typing import NDArray
 
 from mamlrl.envs.arguments import check_choice, check_whole_number
 from mamlrl.envs.locomotion.body import Body
+from mamlrl.envs.locomotion.build import make_simulator
 from mamlrl.envs.locomotion.task_distribution import TaskDistribution
-from mamlrl.envs.physics.batch_simulator import BatchSimulator
-from mamlrl.envs.physics.simulator import FloatArray, Simulator
+from mamlrl.envs.physics.simulator import Array, FloatArray, on_host
 from mamlrl.envs.pictures.rendering import ModelRenderer
 from mamlrl.envs.task_env import Frame
 from mamlrl.envs.task_vector_env import TaskVectorEnv
@@ -33,6 +33,9 @@ class LocomotionVectorEnv(TaskVectorEnv):
         max_episode_steps: Gymnasium's name of the horizon, which `make_vec` takes from specs; the smaller counts.
         ctrl_cost_weight: Weight of |a|^2 in the reward; None stands for the family's.
         num_threads: Threads for the physics; 0 stands for one per CPU. Results do not depend on it.
+        simulator: `batch` for MuJoCo's batch engine, in double precision on the CPU; `warp` for MuJoCo Warp, in
+            single precision, made for GPUs.
+        device: Device of MuJoCo Warp, where rewards and observations are computed, too: `cpu` or a GPU, `cuda`.
         render_mode: None or `rgb_array`.
 
     Attributes:
@@ -53,6 +56,8 @@ class LocomotionVectorEnv(TaskVectorEnv):
         max_episode_steps: int | None = None,
         ctrl_cost_weight: float | None = None,
         num_threads: int = 0,
+        simulator: str = "batch",
+        device: str = "cpu",
         render_mode: str | None = None,
     ) -> None:
         check_choice("family", family, self.bodies)
@@ -71,13 +76,11 @@ class LocomotionVectorEnv(TaskVectorEnv):
         self.task = task
         self.family = family
         self.body = body
-        self.simulator: Simulator = BatchSimulator(
-            body.model, num_envs, body.substeps, body.fields, body.forward, num_threads
-        )
+        self.simulator = make_simulator(simulator, body, num_envs, num_threads, device)
         self.metadata = {**self.metadata, "render_fps": round(1 / self.simulator.time_step)}
         body.look(self.simulator)
         self._positions = body.position(self.simulator)
-        self._observations = np.zeros((num_envs, body.observation_size))
+        self._observations = self.simulator.xp.zeros_like(body.observe(self.simulator))
         self._renderer: ModelRenderer | None = None
 
     def __getstate__(self) -> dict[str, Any]:
@@ -97,26 +100,32 @@ class LocomotionVectorEnv(TaskVectorEnv):
         self.task.configure(self.simulator, chosen, self.tasks[chosen])
         self.simulator.reset(chosen, *states)
         self.body.look(self.simulator)
-        self._positions[chosen] = self.body.position(self.simulator)[chosen]
-        self._observations[chosen] = self.body.observe(self.simulator)[chosen]
+        here = self.simulator.asarray(chosen)
+        self._positions[here] = self.body.position(self.simulator)[here]
+        self._observations[here] = self.body.observe(self.simulator)[here]
 
     def _advance(self, actions: NDArray[Any], running: NDArray[np.bool_]) -> tuple[FloatArray, NDArray[np.bool_]]:
+        rewards, diverged, ended = self._advance_here(*map(self.simulator.asarray, (actions, running, self.tasks)))
+        self.diverged |= on_host(diverged)
+        return np.asarray(on_host(rewards), dtype=np.float64), on_host(ended)
+
+    def _advance_here(self, actions: Array, running: Array, tasks: Array) -> tuple[Array, Array, Array]:
+        """Does the work of `_advance` on the simulator's device; returns rewards, who diverged, who ended."""
         simulator, body = self.simulator, self.body
         diverged = simulator.step(actions, running)
-        self.diverged |= diverged
         with np.errstate(invalid="ignore", over="ignore"):  # diverged simulations, whose values are not used
             body.look(simulator)
             motion = body.motion(simulator, self._positions)
-            rewards = self.task.reward(motion, self.tasks) + body.reward(simulator, actions)
+            rewards = self.task.reward(motion, tasks) + body.reward(simulator, actions)
             observations = body.observe(simulator)
         stopped = diverged | ~running
         if stopped.any():
             observations[stopped] = self._observations[stopped]
         self._observations, self._positions = observations, motion.position
-        return np.where(diverged, 0.0, rewards), diverged | body.ended(simulator)
+        return simulator.xp.where(diverged, 0.0, rewards), diverged, diverged | body.ended(simulator)
 
     def _observe(self) -> FloatArray:
-        return self._observations.copy()
+        return np.array(on_host(self._observations), dtype=np.float64)
 
     def describe_task(self, task: FloatArray) -> str:
         """See `TaskEnv.describe_task`."""
@@ -125,7 +134,7 @@ class LocomotionVectorEnv(TaskVectorEnv):
     def _draw(self, index: int) -> Frame:
         if self._renderer is None:
             self._renderer = ModelRenderer(self.body.model, self.frame_size, self.body.view)
-        torso = self._renderer.pose(self.simulator.positions[index])
+        torso = self._renderer.pose(on_host(self.simulator.positions[index]))
         return self._renderer.draw(self.task.markers(self.tasks[index], torso))
 
     def close_extras(self, **kwargs: Any) -> None:

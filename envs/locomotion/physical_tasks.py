@@ -6,11 +6,10 @@ from collections.abc import Sequence
 
 import numpy as np
 from gymnasium.spaces import Box
-from numpy.typing import NDArray
 
 from mamlrl.envs.arguments import check_number
 from mamlrl.envs.locomotion.task_distribution import Motion, TaskDistribution
-from mamlrl.envs.physics.simulator import FloatArray, Simulator
+from mamlrl.envs.physics.simulator import Array, FloatArray, Simulator
 from mamlrl.envs.pictures.markers import Arrow, Post, arrow_above
 
 PARAMETERS = ("mass", "friction", "damping", "strength")
@@ -35,11 +34,11 @@ class PhysicalParameters(TaskDistribution):
         logarithms = rng.uniform(np.log(self.space.low), np.log(self.space.high), (num_tasks, len(PARAMETERS)))
         return np.clip(np.exp(logarithms), self.space.low, self.space.high)
 
-    def reward(self, motion: Motion, tasks: FloatArray) -> FloatArray:
+    def reward(self, motion: Motion, tasks: Array) -> Array:
         """See `TaskDistribution.reward`."""
         return motion.velocity[:, 0]
 
-    def configure(self, simulator: Simulator, chosen: NDArray[np.bool_], tasks: FloatArray) -> None:
+    def configure(self, simulator: Simulator, chosen: Array, tasks: FloatArray) -> None:
         """See `TaskDistribution.configure`."""
         for index, parameter in enumerate(PARAMETERS):
             simulator.scale(parameter, chosen, tasks[:, [index]])
@@ -73,11 +72,11 @@ class Crippled(TaskDistribution):
         """Draws strengths, shape (num_tasks, number of actuators)."""
         return self.choices[rng.integers(len(self.choices), size=num_tasks)]
 
-    def reward(self, motion: Motion, tasks: FloatArray) -> FloatArray:
+    def reward(self, motion: Motion, tasks: Array) -> Array:
         """See `TaskDistribution.reward`."""
         return motion.velocity[:, 0]
 
-    def configure(self, simulator: Simulator, chosen: NDArray[np.bool_], tasks: FloatArray) -> None:
+    def configure(self, simulator: Simulator, chosen: Array, tasks: FloatArray) -> None:
         """See `TaskDistribution.configure`."""
         simulator.scale("strength", chosen, tasks)
 

@@ -9,9 +9,8 @@ from typing import Any
 
 import numpy as np
 from gymnasium.spaces import Box
-from numpy.typing import NDArray
 
-from mamlrl.envs.physics.simulator import FloatArray, Simulator
+from mamlrl.envs.physics.simulator import Array, FloatArray, Simulator
 from mamlrl.envs.pictures.markers import Arrow, Post
 from mamlrl.envs.task_env import parameters_text
 
@@ -25,8 +24,8 @@ class Motion:
         velocity: In metres per second, shape (num_envs, D).
     """
 
-    position: FloatArray
-    velocity: FloatArray
+    position: Array
+    velocity: Array
 
 
 class TaskDistribution(ABC):
@@ -47,8 +46,8 @@ class TaskDistribution(ABC):
         return self.sample(rng, num_tasks)
 
     @abstractmethod
-    def reward(self, motion: Motion, tasks: FloatArray) -> FloatArray:
-        """Rewards each body for its own task, shape (num_envs,).
+    def reward(self, motion: Motion, tasks: Array) -> Array:
+        """Rewards each body for its own task, shape (num_envs,); motion and tasks are arrays of the same device.
 
         Args:
             motion: Motion of every body.
@@ -56,7 +55,7 @@ class TaskDistribution(ABC):
         """
 
     def configure(  # noqa: B027 (most tasks leave the physics alone)
-        self, simulator: Simulator, chosen: NDArray[np.bool_], tasks: FloatArray
+        self, simulator: Simulator, chosen: Array, tasks: FloatArray
     ) -> None:
         """Gives simulations that are about to restart the physics of their tasks: by default, the model's own.
 

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from mamlrl.envs.arguments import check_number, check_range
 from mamlrl.envs.locomotion.task_distribution import Motion, TaskDistribution
-from mamlrl.envs.physics.simulator import FloatArray
+from mamlrl.envs.physics.simulator import Array, FloatArray
 from mamlrl.envs.pictures.markers import Arrow, Post, arrow_above, post_at
 
 
@@ -32,9 +32,9 @@ class Velocity(TaskDistribution):
         """Draws goal velocities, shape (num_tasks, 1)."""
         return rng.uniform(self.space.low, self.space.high, (num_tasks, 1))
 
-    def reward(self, motion: Motion, tasks: FloatArray) -> FloatArray:
+    def reward(self, motion: Motion, tasks: Array) -> Array:
         """See `TaskDistribution.reward`."""
-        return self.bonus - np.abs(motion.velocity[:, 0] - tasks[:, 0])
+        return self.bonus - abs(motion.velocity[:, 0] - tasks[:, 0])
 
     def describe(self, task: FloatArray) -> str:
         """See `TaskDistribution.describe`."""
@@ -64,9 +64,9 @@ class Direction(TaskDistribution):
         angles = rng.uniform(-np.pi, np.pi, num_tasks)
         return np.stack([np.cos(angles), np.sin(angles)], axis=1)
 
-    def reward(self, motion: Motion, tasks: FloatArray) -> FloatArray:
+    def reward(self, motion: Motion, tasks: Array) -> Array:
         """See `TaskDistribution.reward`."""
-        return np.sum(motion.velocity[:, : tasks.shape[1]] * tasks, axis=1)
+        return (motion.velocity[:, : tasks.shape[1]] * tasks).sum(axis=1)
 
     def describe(self, task: FloatArray) -> str:
         """See `TaskDistribution.describe`."""
@@ -96,9 +96,9 @@ class Goal(TaskDistribution):
         """Draws goals, shape (num_tasks, 2)."""
         return rng.uniform(self.space.low, self.space.high, (num_tasks, 2))
 
-    def reward(self, motion: Motion, tasks: FloatArray) -> FloatArray:
+    def reward(self, motion: Motion, tasks: Array) -> Array:
         """See `TaskDistribution.reward`."""
-        return self.bonus - np.abs(motion.position - tasks).sum(axis=1)
+        return self.bonus - abs(motion.position - tasks).sum(axis=1)
 
     def describe(self, task: FloatArray) -> str:
         """See `TaskDistribution.describe`."""

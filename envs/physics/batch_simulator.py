@@ -12,14 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mamlrl.envs.physics.engine import MODEL_FIELDS, Batch, SimulationError, mujoco
-from mamlrl.envs.physics.simulator import FloatArray, Simulator
+from mamlrl.envs.physics.simulator import SCALABLE, FloatArray, Simulator
 
-_SCALABLE = {  # parameter, and the model's fields that are proportional to it
-    "mass": ("body_mass", "body_inertia"),
-    "friction": ("geom_friction",),
-    "damping": ("dof_damping",),
-    "strength": ("actuator_gear",),
-}
 _UNSTABLE = [
     int(warning)
     for warning in (
@@ -44,6 +38,8 @@ class BatchSimulator(Simulator):
             what the last substep computed on its way. The motion is the same, bit for bit.
         num_threads: Threads to use at most; 0 stands for one per CPU.
     """
+
+    xp = np
 
     def __init__(
         self,
@@ -122,7 +118,7 @@ class BatchSimulator(Simulator):
 
     def scale(self, parameter: str, chosen: NDArray[np.bool_], factors: FloatArray) -> None:
         """See `Simulator.scale`."""
-        for name in _SCALABLE[parameter]:
+        for name in SCALABLE[parameter]:
             original: FloatArray = getattr(self._model, name)
             ones = (1,) * (original.ndim - 1)
             self._batch.expand(name)[chosen] = original * factors.reshape(*factors.shape, *ones)

@@ -4,32 +4,52 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 FloatArray = NDArray[np.float64]
+Array = Any  # of the simulator's device: a NumPy array on the CPU, a torch tensor on a GPU
+SCALABLE = {  # parameter, and the model's fields that are proportional to it
+    "mass": ("body_mass", "body_inertia"),
+    "friction": ("geom_friction",),
+    "damping": ("dof_damping",),
+    "strength": ("actuator_gear",),
+}
+
+
+def on_host(array: Array) -> NDArray[Any]:
+    """Returns an array as a NumPy array, which is the same memory if it is on the CPU."""
+    return array if isinstance(array, np.ndarray) else array.cpu().numpy()
 
 
 class Simulator(ABC):
     """Simulations of one model that share nothing but the call that advances them.
 
-    The arrays are the simulator's own memory and change with every call: read them, copy what is kept.
+    The arrays are the simulator's own memory and change with every call: read them, copy what is kept. Arguments
+    may be NumPy arrays or arrays of the simulator's device.
 
     Attributes:
+        xp: The array API's namespace of the simulator's arrays: NumPy, or that of torch on a GPU.
         positions: Generalised positions, shape (num_simulations, nq).
         velocities: Generalised velocities, shape (num_simulations, nv).
         fields: Derived quantities by MuJoCo's names, shape (num_simulations, ...).
         time_step: Simulated seconds that one `step` takes.
     """
 
-    positions: FloatArray
-    velocities: FloatArray
-    fields: Mapping[str, FloatArray]
+    xp: Any
+    positions: Array
+    velocities: Array
+    fields: Mapping[str, Array]
     time_step: float
 
+    def asarray(self, values: Array, dtype: Any = None) -> Array:
+        """Returns values as an array of the simulator's device, the same memory where possible."""
+        return self.xp.asarray(values, dtype=dtype, device=self.positions.device)
+
     @abstractmethod
-    def reset(self, chosen: NDArray[np.bool_], positions: FloatArray, velocities: FloatArray) -> None:
+    def reset(self, chosen: Array, positions: Array, velocities: Array) -> None:
         """Restarts simulations; fields, contact forces included, take the values of the new state.
 
         Args:
@@ -39,7 +59,7 @@ class Simulator(ABC):
         """
 
     @abstractmethod
-    def step(self, controls: FloatArray, running: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    def step(self, controls: Array, running: Array) -> Array:
         """Advances the running simulations, each with its controls held.
 
         Args:
@@ -51,7 +71,7 @@ class Simulator(ABC):
         """
 
     @abstractmethod
-    def integrate(self, controls: FloatArray, running: NDArray[np.bool_]) -> None:
+    def integrate(self, controls: Array, running: Array) -> None:
         """Does the physics of `step` and nothing else: it does not look for simulations that diverge.
 
         Args:
@@ -60,7 +80,7 @@ class Simulator(ABC):
         """
 
     @abstractmethod
-    def scale(self, parameter: str, chosen: NDArray[np.bool_], factors: FloatArray) -> None:
+    def scale(self, parameter: str, chosen: Array, factors: FloatArray) -> None:
         """Gives simulations, before they are reset, a multiple of the model's own value of a physical parameter.
 
         Args:

@@ -131,6 +131,7 @@ def _cards(run: Run) -> Iterator[tuple[str, dict[str, Any]]]:
         yield (
             name,
             {
+                **({} if by_script else {"config": run.train.split()[1]}),
                 "train": command,
                 **({} if by_script else {"kept": run.kept}),
                 "seed": int(experiment.seed),

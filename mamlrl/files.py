@@ -37,7 +37,7 @@ def replaced(path: Path) -> Iterator[BinaryIO]:
     Raises:
         OSError: If the file cannot be written; `path` is as it was, and the temporary file is gone.
     """
-    temporary = path.with_name(path.name + ".tmp")
+    temporary = path.parent / f"{path.name}.tmp"
     try:
         with open(temporary, "wb") as file:
             yield file

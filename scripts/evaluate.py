@@ -62,7 +62,7 @@ def run(arguments: Sequence[str]) -> int:
     line = command_line()
     options = line.parse(plain_numbers(arguments))
     import_allowed(options.allow_import)
-    tasks = named_tasks(options)
+    tasks = named_tasks(line, options)
     runs = [SavedRun.load(path) for path in options.checkpoints]
     experiments = [line.experiment(saved.experiment) for saved in runs]  # all, before the work begins
     check_repetitions(runs, experiments)

@@ -61,7 +61,7 @@ def run(arguments: Sequence[str]) -> int:
         check_npz(options.output)
     if options.minari is not None:
         check_minari(options.minari)
-    tasks = named_tasks(options)
+    tasks = named_tasks(line, options)
     saved = SavedRun.load(options.checkpoint)
     experiment = line.experiment(saved.experiment)
     if not isinstance(experiment, PolicyExperiment):

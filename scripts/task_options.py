@@ -42,17 +42,26 @@ def _plain(argument: str) -> str:
         number = float(argument)
     except ValueError:
         return argument
-    return np.format_float_positional(number, trim="0") if np.isfinite(number) else argument
+    return np.format_float_positional(number, trim="-") if np.isfinite(number) else argument
 
 
-def named_tasks(options: Namespace) -> list[Any] | None:
+def named_tasks(line: CommandLine, options: Namespace) -> list[Any] | None:
     """Returns the tasks that a command line names, to be checked when they are used; None if it names none.
 
+    Args:
+        line: The command line.
+        options: What it was parsed to.
+
     Raises:
-        UserError: If it names them in two ways, or they are no numbers, or the file cannot be read.
+        UserError: If it names them in two ways, or says how many are to be drawn, or they are no numbers, or the
+            file cannot be read.
     """
+    if options.task is None and options.tasks_file is None:
+        return None
+    if line.sets("evaluation.tasks"):
+        raise UserError("evaluation.tasks: is the number of tasks to draw, but these are named; leave it out")
     if options.task is None:
-        return None if options.tasks_file is None else read_tasks(options.tasks_file)
+        return read_tasks(options.tasks_file)
     if options.tasks_file is not None:
         raise UserError("task: tasks are named by --task or by --tasks_file, not by both; leave one of them out")
     try:

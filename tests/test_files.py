@@ -135,3 +135,11 @@ def test_only_os_errors_become_errors_of_the_user():
     assert str(raised.value) == "cannot do it: [Errno 28] full; all is kept"
     with pytest.raises(ValueError, match=r"^no$"), os_errors_as("cannot do it"):
         raise ValueError("no")
+
+
+@pytest.mark.parametrize("name", ["", "n" * 300])
+def test_names_that_no_file_can_have_are_os_errors(tmp_path, monkeypatch, name):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(OSError), replaced(Path(name)):  # noqa: PT011 (which one, the system decides)
+        pass
+    assert os.listdir(tmp_path) == []

@@ -80,9 +80,9 @@ class Adaptive:
 
 def step_estimator(experiment: GradientExperiment, network: Network, steps: int) -> Estimator:
     """Returns the estimator of one step of an evaluation: the one after some steps."""
-    settings = replace(experiment.evaluation, steps=steps + 1)
+    settings = replace(experiment.evaluation, steps=min(steps, 1) + 1)  # all steps after the first are alike
     estimator = evaluation_estimator(settings, experiment.adaptation, network)
-    return replace(estimator, scales=estimator.scales[steps:])
+    return replace(estimator, scales=estimator.scales[-1:])
 
 
 def adapted_so_far(saved: SavedRun, network: Network) -> dict[str, Any]:

@@ -156,8 +156,12 @@ class _EpisodeCheck:
 
     def _check_end(self, name: str) -> None:
         """An end is of the episode, or of each step, of which only the last may end it."""
-        ends = np.asarray(getattr(self._episode, name))
-        if ends.shape not in ((), self._rewards.shape) or ends.dtype.kind not in "biuf":
+        try:
+            ends = np.asarray(getattr(self._episode, name))
+        except ValueError:  # of lists that are ragged
+            ends = np.array("ragged")
+        fits = ends.shape in ((), self._rewards.shape) and ends.dtype.kind in "biuf"
+        if not fits or not np.isin(ends, (0, 1)).all():
             raise self._error(f"{name} must be true or false, or that for each of {len(self._rewards)} steps")
         early = np.flatnonzero(ends.ravel()[:-1])
         if len(early):

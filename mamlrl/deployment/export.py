@@ -41,8 +41,11 @@ def export(module: nn.Module, inputs: dict[str, Tensor], output: str, path: AnyP
         with _silence(), torch.no_grad():
             content = _FORMATS[suffix](module.eval(), inputs, output)
     except FOREIGN_ERRORS as error:
+        first: BaseException = error
+        while first.__cause__ is not None:  # those after it say what PyTorch's developers could do
+            first = first.__cause__
         raise UserError(
-            f"export: an operation of the network cannot be exported to {suffix}: {one_line(error)}"
+            f"export: an operation of the network cannot be exported to {suffix}: {one_line(first)}"
         ) from error
     with written(path) as file:
         file.write(content)

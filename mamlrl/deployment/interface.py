@@ -68,7 +68,8 @@ class Interface:
         scaling = plain["action_scaling"]
         if scaling is not None:
             scaling = ActionScaling(np.array(scaling["scale"], float), np.array(scaling["centre"], float))
-            if scaling.scale.shape != action_space.shape or scaling.centre.shape != action_space.shape:
+            fits = scaling.scale.shape == scaling.centre.shape == action_space.shape
+            if not fits or not np.isfinite(scaling.centre).all() or not (scaling.scale > 0).all():
                 raise ValueError("the scaling does not fit the actions")
         return cls(plain, observation_space, action_space, scaling)
 
@@ -91,9 +92,11 @@ class Interface:
                 f"{self.observation_space}; wrap it to return what the policy's own environment returned"
             )
         if action_space != self.action_space:
+            alike = isinstance(action_space, Box) and action_space.shape == self.action_space.shape
+            how = " (gymnasium.wrappers.RescaleAction)" if alike else ""
             raise UserError(
                 f"environment {name} has actions {action_space}, but the policy was trained on "
-                f"{self.action_space}; wrap it (gymnasium.wrappers.RescaleAction) to take those"
+                f"{self.action_space}; wrap it to take those{how}"
             )
 
 

@@ -118,8 +118,11 @@ class AdaptiveNetwork(Adaptive):
         size = len(self.input_shape)
         if array.shape[-size:] != self.input_shape or array.ndim > size + 1:
             raise UserError(f"inputs: must have shape (sample, {_listed(self.input_shape)}), got {array.shape}")
-        is_image = array.dtype == np.uint8 and size == 3
-        return torch.from_numpy(array if is_image else array.astype(np.float32))
+        if size == 3 and array.dtype == np.uint8:
+            return torch.from_numpy(array)
+        if size == 3 and ((array < 0) | (array > 1)).any():
+            raise UserError("inputs: images must be bytes (numpy.uint8), or numbers from 0 to 1")
+        return torch.from_numpy(array.astype(np.float32))
 
     def _targets(self, values: Any, count: int) -> Tensor:
         distribution = self.network.distribution

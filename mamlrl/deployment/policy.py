@@ -89,12 +89,13 @@ class AdaptivePolicy(Adaptive):
             for _ in range(steps):
                 policy = policy._adapted_on(policy._collect(source, episodes, randomness))
             return policy
+        recorded = read_episodes(source)
         if steps != 1 or episodes is not None or seed is not None:
             raise UserError(
                 "adapt: recorded episodes serve for one step, all of them, and nothing random; for another step, "
                 "record episodes with the adapted policy (leave out steps, episodes and seed)"
             )
-        return self._adapted_on(read_episodes(source))
+        return self._adapted_on(recorded)
 
     def collect(self, env: Any, episodes: int | None = None, seed: int | None = None) -> list[Episode]:
         """Collects episodes of this policy with random actions, for `adapt`; see there.

@@ -87,12 +87,16 @@ class Recorder:
             truncated: Whether the episode was cut off, such as by a limit of time.
 
         Raises:
-            UserError: If there was no action, or the reward is not finite.
+            UserError: If there was no action, the reward is not a finite number, or an end is neither true nor
+                false; the reward can be told again.
         """
         if len(self._rewards) == len(self._steps):
             raise UserError("recorder: reward was called without an action before it; call act first")
-        if not isfinite(reward):
+        if not _is_finite(reward):
             raise UserError(f"recorder: a reward must be a finite number, got {reward}")
+        for name, end in (("terminated", terminated), ("truncated", truncated)):
+            if not isinstance(end, bool | np.bool_):
+                raise UserError(f"recorder: {name} must be true or false, got {end}")
         self._rewards.append(float(reward))
         if terminated or truncated:
             self._end(bool(terminated), bool(truncated))
@@ -110,3 +114,10 @@ class Recorder:
         )
         self.episodes.append(episode)
         self._steps, self._rewards = [], []
+
+
+def _is_finite(reward: Any) -> bool:
+    try:
+        return isfinite(reward)
+    except (TypeError, ValueError, OverflowError):  # no number, several, or one that is too large
+        return False

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from importlib import import_module
 from typing import Any
 
@@ -41,19 +41,36 @@ def refuse_imports(values: Any, key: str = "") -> None:
     Raises:
         UserError: If a setting names another module; the message says how to allow it.
     """
-    if isinstance(values, dict):
-        for name, value in values.items():
-            refuse_imports(value, f"{key}.{name}".lstrip("."))
-    elif isinstance(values, list | tuple):
-        for value in values:
-            refuse_imports(value, key)
-    elif isinstance(values, str):
-        module, colon, _ = values.rpartition(":")
-        if colon and key != "device" and module not in sys.modules and _exists(module):
+    for where, value, module in _named(values, key):
+        if module not in sys.modules:
             raise UserError(
-                f"{key} {values} would import the module {module}; if you trust it, say --allow_import {module} "
+                f"{where} {value} would import the module {module}; if you trust it, say --allow_import {module} "
                 f"(in Python: import {module} first)"
             )
+
+
+def named_modules(values: Any) -> list[str]:
+    """Returns the modules outside this package that an experiment names, for `--allow_import`.
+
+    Args:
+        values: A plain experiment, or a part of it.
+    """
+    modules = {module for _, _, module in _named(values, "")}
+    return sorted(module for module in modules if module.partition(".")[0] != __name__.partition(".")[0])
+
+
+def _named(values: Any, key: str) -> Iterator[tuple[str, str, str]]:
+    """Key, value and module of each setting `module:name` whose module may be there."""
+    if isinstance(values, dict):
+        for name, value in values.items():
+            yield from _named(value, f"{key}.{name}".lstrip("."))
+    elif isinstance(values, list | tuple):
+        for value in values:
+            yield from _named(value, key)
+    elif isinstance(values, str):
+        module, colon, _ = values.rpartition(":")
+        if colon and key != "device" and _exists(module):
+            yield key, values, module
 
 
 def _exists(module: str) -> bool:

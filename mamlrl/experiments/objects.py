@@ -33,6 +33,7 @@ def with_settings(experiment: E, settings: Mapping[str, Any]) -> E:
     """
     if not isinstance(experiment, Experiment):
         raise UserError(f"config must be an experiment, such as load_config returns, got {shown(experiment)}")
+    _check_keys("settings", settings)
     changed: Any = experiment
     for key, value in settings.items():
         changed = _with(changed, key.split("."), key, value)
@@ -49,6 +50,7 @@ def with_objects(experiment: E, objects: Mapping[str, Any]) -> E:
     Raises:
         UserError: If the experiment had no object there, or one of another class or function.
     """
+    _check_keys("objects", objects)
     missing = dict(_missing(experiment, ""))
     for key, value in objects.items():
         if key not in missing:
@@ -57,6 +59,14 @@ def with_objects(experiment: E, objects: Mapping[str, Any]) -> E:
             had, given = (text.removeprefix(OBJECT) for text in (missing[key], object_text(value)))
             raise UserError(f"objects: the run had {had} as {key}, not {given}")
     return with_settings(experiment, objects)
+
+
+def _check_keys(name: str, values: Any) -> None:
+    """Raises a UserError for something else than values by dotted key."""
+    if not isinstance(values, Mapping) or not all(isinstance(key, str) for key in values):
+        raise UserError(
+            f"{name} must be a dict with dotted keys, such as 'policy.architecture', got {shown(values)}"
+        )
 
 
 def _with(section: Any, names: list[str], key: str, value: Any) -> Any:

@@ -117,4 +117,5 @@ def _check_same(records: Sequence[Mapping[str, Any]], keys: Sequence[str]) -> No
             raise ValueError(f"evaluations 1 and {number} differ in steps")
         for key in keys:
             if record.get(key) != first.get(key):
-                raise ValueError(f"evaluations 1 and {number} differ in {key}")
+                remedy = "; draw them with mamlrl plot shots" if key == "shots" else ""
+                raise ValueError(f"evaluations 1 and {number} differ in {key}{remedy}")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -76,10 +76,13 @@ def check_callbacks(callbacks: Sequence[Callback]) -> tuple[Callback, ...]:
     Raises:
         UserError: If one is something else.
     """
-    for callback in callbacks:
+    if not isinstance(callbacks, Iterable):
+        raise UserError(f"callbacks must be a list of instances of mamlrl.Callback, got {callbacks!r}")
+    found = tuple(callbacks)
+    for callback in found:
         if not isinstance(callback, Callback):
             raise UserError(f"callbacks must be instances of mamlrl.Callback, got {callback!r}")
-    return tuple(callbacks)
+    return found
 
 
 @contextmanager

@@ -43,7 +43,7 @@ def save_checkpoint(path: AnyPath, config: Experiment, state: dict[str, Any]) ->
         "config": plain_experiment(config),
         "state": state,
     }
-    kept = "; the last one written is kept" if path.exists() else ""
+    kept = "; the last one written is kept" if os.path.isfile(path) else ""
     with os_errors_as(f"cannot write checkpoint {path}", kept), replaced(path) as file:
         _write(content, file)
 

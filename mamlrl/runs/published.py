@@ -12,10 +12,7 @@ from mamlrl.experiments.files import config_names
 from mamlrl.settings.plain_yaml import load, read_text
 
 PACKAGE = Path(__file__).parents[1]
-MAIN = (
-    "seed0",
-    "maml_seed0",
-)  # the checkpoint that a folder's name alone stands for: the first of these that it has
+MAIN = ("seed0", "maml_seed0")  # the checkpoint that a folder's name alone stands for: the first that it has
 CARDS = "cards.yaml"
 
 
@@ -66,8 +63,9 @@ def published_card(name: str) -> dict[str, Any]:
         name: See `published_checkpoint`.
 
     Returns:
-        `train`, the command that trained it; `config`, `seed`, `meta_iterations` and `mamlrl_version`; and
-        `evaluation`, with the command, the metric, and its means over tasks after 0, 1, ... steps.
+        `train`, the command that trained it, which names its config; `kept`, which checkpoint of the run it is;
+        `seed`, `meta_iterations` and `mamlrl_version`; and `evaluation`, with the command, the metric, and its
+        means over tasks after 0, 1, ... steps.
 
     Raises:
         UserError: See `published_checkpoint`.

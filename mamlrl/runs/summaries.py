@@ -11,6 +11,8 @@ from time import monotonic
 import torch
 
 from mamlrl.console import note
+from mamlrl.experiments.imports import named_modules
+from mamlrl.experiments.plain import plain_experiment
 from mamlrl.learners.learner import Learner
 from mamlrl.metric_names import ENV_STEPS, Metrics, headline, steps_of
 from mamlrl.runs.callbacks import Callback
@@ -43,8 +45,10 @@ class RunSummary(Callback):
         if self._metrics:
             summary["this took"] = str(timedelta(seconds=round(monotonic() - self._began)))
             summary |= _scores(self._metrics)
-        folder = shlex.quote(str(self._folder))
-        _print({**summary, "results": str(self._folder), "next": f"mamlrl evaluate {folder}"})
+        modules = named_modules(plain_experiment(learner.config))
+        allowed = ["--allow_import", ",".join(modules)] if modules else []
+        command = shlex.join(["mamlrl", "evaluate", str(self._folder), *allowed])
+        _print({**summary, "results": str(self._folder), "next": command})
 
 
 def _scores(metrics: Metrics) -> dict[str, str]:

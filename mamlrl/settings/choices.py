@@ -47,14 +47,16 @@ class Registry(Mapping[str, T], Generic[T]):
         """Adds an implementation.
 
         Raises:
-            ValueError: If the name is taken by another one, or has a colon; or, with a contract, if the
+            ValueError: If the name is taken by another one, no text, or has a colon; or, with a contract, if the
                 implementation neither is an instance of it nor a function.
         """
+        failure = f"cannot register the {self.noun} {name!r}"
         if self.contract and not self.takes(entry):
             needed = f"it must be {self._wanted}, or a function that makes one"
-            raise ValueError(f"cannot register the {self.noun} {name!r}: {needed}, got {shown(entry)}")
-        if ":" in name or name.startswith(OBJECT) or self._entries.get(name, entry) is not entry:
-            raise ValueError(f"cannot register the {self.noun} {name!r}: the name is taken, or has a colon")
+            raise ValueError(f"{failure}: {needed}, got {shown(entry)}")
+        usable = isinstance(name, str) and name and ":" not in name and not name.startswith(OBJECT)
+        if not usable or self._entries.get(name, entry) is not entry:
+            raise ValueError(f"{failure}: the name is taken, no text, or has a colon")
         self._entries[name] = entry
 
     def find(self, name: str) -> T:

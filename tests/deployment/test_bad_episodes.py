@@ -49,6 +49,12 @@ CHANGES = {  # what is changed in the second of two episodes of 30 steps -> word
         "goes on after its end: terminated in step 3; split it there",
     ),
     "ends of text": ({"truncated": "no"}, "truncated must be true or false, or that for each of 30 steps"),
+    "ends of lists": (
+        {"terminated": [[True], [False, True]]},
+        "terminated must be true or false, or that for each of 30 steps",
+    ),
+    "ends of other numbers": ({"terminated": 2}, "terminated must be true or false, or that for each of 30 steps"),
+    "ends not finite": ({"truncated": np.nan}, "truncated must be true or false, or that for each of 30 steps"),
     "ends of others": (
         {"truncated": [False, True]},
         "truncated must be true or false, or that for each of 30 steps",
@@ -133,6 +139,10 @@ def test_recorded_episodes_serve_for_one_step(recorded, options):
     policy, episodes = recorded
     with pytest.raises(UserError, match="recorded episodes serve for one step"):
         policy.adapt(episodes, **options)
+    with pytest.raises(
+        UserError, match="takes an environment, a list of episodes, or a Minari dataset, got a str"
+    ):
+        policy.adapt("CartPole-v1", **options)
 
 
 def test_the_policy_stays_as_it_was(recorded):

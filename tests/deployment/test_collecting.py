@@ -6,7 +6,7 @@ import pytest
 from deployed import TASK, load_method, make_copies, make_single
 from fake_envs import SpatialEnv
 from gymnasium.spaces import Box
-from gymnasium.wrappers import RescaleAction
+from gymnasium.wrappers import RescaleAction, TransformAction
 
 from mamlrl.errors import NonFiniteError, TaskEnvError, UserError
 
@@ -59,7 +59,11 @@ def test_any_environment_with_its_spaces_serves(policy):
         ),
         (
             lambda: RescaleAction(Robot(), -1.0, 1.0),
-            "environment Robot has actions .* but the policy was trained on",
+            r"environment Robot has actions .* but the policy was trained on .*take those \(.*RescaleAction",
+        ),
+        (
+            lambda: TransformAction(Robot(), int, gymnasium.spaces.Discrete(2)),
+            "environment Robot has actions Discrete.2., but .*; wrap it to take those$",
         ),
         (lambda: SpatialEnv(4), r"environment SpatialEnv has observations Box\(.*\(3,\)"),
         (lambda: gymnasium.make_vec("CartPole-v1", num_envs=2), "is a vector environment; give one environment"),

@@ -80,6 +80,8 @@ BOX = {"kind": "box", "low": [0.0], "high": [1.0], "dtype": "float32"}
             "action_scaling": None,
         },
         {"observation_space": BOX, "action_space": BOX, "action_scaling": {"scale": [1.0, 1.0], "centre": [0.0]}},
+        {"observation_space": BOX, "action_space": BOX, "action_scaling": {"scale": [0.0], "centre": [0.0]}},
+        {"observation_space": BOX, "action_space": BOX, "action_scaling": {"scale": [1.0], "centre": [np.inf]}},
     ],
 )
 def test_a_damaged_interface_is_refused(policy, tmp_path, interface):

@@ -142,3 +142,12 @@ def test_classes_that_there_are_not(classifier, targets):
 def test_steps_are_whole_numbers_from_1(tmp_path, steps):
     with pytest.raises(UserError, match="steps must be a whole number from 1, got"):
         load_sine(tmp_path).adapt([[0.0]], [[0.0]], steps=steps)
+
+
+@pytest.mark.parametrize("brightest", [255, 255.0, -1])
+def test_images_that_are_neither_bytes_nor_from_0_to_1(classifier, brightest):
+    network, images = classifier[0], np.zeros((2, 1, 28, 28), type(brightest))
+    images[1, 0, 0, 0] = brightest
+    for use in (network, lambda images: network.adapt(images, [0, 1])):
+        with pytest.raises(UserError, match=r"inputs: images must be bytes .* or numbers from 0 to 1"):
+            use(images)

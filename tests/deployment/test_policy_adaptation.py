@@ -122,9 +122,13 @@ def test_a_recorder_is_asked_and_told_in_turns(policy):
     recorder.act([0.0, 0.0])
     with pytest.raises(UserError, match="tell it the reward of each action"):
         recorder.act([0.0, 0.0])
-    with pytest.raises(UserError, match="finite number, got nan"):
-        recorder.reward(float("nan"))
-    recorder.reward(1.0)
+    for reward in (float("nan"), None, "far", np.ones(2), 10**400):
+        with pytest.raises(UserError, match="a reward must be a finite number, got"):
+            recorder.reward(reward)
+    for end in (None, "no", np.zeros(2, bool)):
+        with pytest.raises(UserError, match="recorder: truncated must be true or false, got"):
+            recorder.reward(1.0, truncated=end)
+    recorder.reward(1.0)  # for the first time
     assert recorder.episodes == []  # it has not ended
     with pytest.raises(UserError, match="records one environment"):
         recorder.act([[0.0, 0.0]])

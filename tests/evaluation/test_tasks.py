@@ -53,7 +53,11 @@ def test_tasks_are_read_from_arrays(tmp_path):
     ("name", "content", "reason"),
     [
         ("tasks.txt", b"0.3 -0.2", "its suffix must be one of .npy, .csv, .yaml, .yml"),
-        ("tasks.csv", b"x,y\n0.3,-0.2", "could not convert string 'x'"),
+        (
+            "tasks.csv",
+            b"x,y\n0.3,-0.2",
+            "a row of numbers for each task, all of .* without a header .could not convert string 'x'",
+        ),
         ("tasks.csv", b"0.3,-0.2\n0.1\n", "number of columns changed"),
         ("tasks.csv", b"", "holds no list of tasks"),
         ("tasks.npy", b"0.3,-0.2", "cannot read tasks from"),
@@ -78,7 +82,7 @@ def test_a_file_without_tasks_is_refused_in_one_line(tmp_path, name, content, re
 def test_files_that_would_run_code_are_refused(tmp_path):
     path = tmp_path / "tasks.npy"
     np.save(path, np.array([{}]), allow_pickle=True)
-    with pytest.raises(UserError, match="allow_pickle"):
+    with pytest.raises(UserError, match="it must hold an array of numbers with a leading task axis"):
         read_tasks(path)
 
 

@@ -5,7 +5,7 @@ import sys
 import pytest
 
 from mamlrl.errors import UserError
-from mamlrl.experiments.imports import import_allowed
+from mamlrl.experiments.imports import import_allowed, named_modules
 
 
 @pytest.mark.parametrize("modules", ["allowed_a,allowed_b", ["allowed_a", "allowed_b"]])
@@ -27,3 +27,14 @@ def test_none_is_allowed_by_default():
 def test_one_that_there_is_not():
     with pytest.raises(UserError, match="allow_import: no_such_module cannot be imported"):
         import_allowed("no_such_module")
+
+
+def test_modules_that_an_experiment_names_are_those_of_others(tmp_path, monkeypatch):
+    (tmp_path / "my_envs.py").write_text("")
+    monkeypatch.syspath_prepend(tmp_path)
+    plain = {
+        "env": {"id": "my_envs:Mine-v0", "wrappers": ["my_envs:wrap", "json:loads", "no_such_module:it"]},
+        "policy": {"architecture": "mamlrl.networks.build:make_mlp", "hidden_sizes": [100, 100]},
+        "device": "cuda:0",
+    }
+    assert named_modules(plain) == ["json", "my_envs"]

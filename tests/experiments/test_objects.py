@@ -39,6 +39,13 @@ def test_what_is_no_setting_is_refused(settings, message):
         with_settings(PolicyExperiment(), settings)
 
 
+@pytest.mark.parametrize("values", [[1], "seed=1", None, {1: 2}])
+def test_settings_and_objects_have_dotted_keys(values):
+    for give, name in ((with_settings, "settings"), (with_objects, "objects")):
+        with pytest.raises(UserError, match=f"^{name} must be a dict with dotted keys, such as .*, got "):
+            give(PolicyExperiment(), values)
+
+
 def test_a_text_stands_for_an_object_until_it_is_given_again():
     module = nn.Linear(2, 2)
     config = with_settings(PolicyExperiment(), {"policy.architecture": module, "env.id": dict})

@@ -149,6 +149,21 @@ def test_products_do_not_depend_on_the_blocks(network, monkeypatch):
     torch.testing.assert_close(task_outputs(network, params, losses.batch), outputs)
 
 
+def test_products_do_not_depend_on_the_number_of_threads(network, monkeypatch):
+    monkeypatch.setattr(derivatives, "BLOCK_SAMPLES", 1)
+    params = make_params(network, TASKS)
+    losses = make_losses(network)
+    vectors = torch.randn_like(params)
+    products, before = [], torch.get_num_threads()
+    for threads in (1, 2, 3):
+        torch.set_num_threads(threads)
+        hessian = HessianProduct(losses, params)(vectors)
+        products.append(torch.stack([task_gradients(losses, params), hessian]))
+    torch.set_num_threads(before)
+    assert torch.equal(products[0], products[1])
+    assert torch.equal(products[0], products[2])
+
+
 @pytest.mark.parametrize(
     "config",
     [

@@ -17,7 +17,7 @@ from mamlrl.networks import build
 from mamlrl.networks.build import PolicyConfig
 from mamlrl.networks.categorical import Categorical
 from mamlrl.networks.gaussian import DiagonalGaussian
-from mamlrl.networks.module import ModulePolicy
+from mamlrl.networks.module import ModulePolicy, seeded
 
 GAUSSIAN, CATEGORICAL = DiagonalGaussian(2), Categorical(4)
 OBSERVATIONS, ACTIONS = gymnasium.spaces.Box(-1, 1, (3,)), gymnasium.spaces.Box(-1, 1, (2,))
@@ -287,3 +287,24 @@ def test_it_acts_in_numpy_s_precision():
     params = policy.init(torch.Generator(), torch.float64)
     outputs = policy(params, torch.from_numpy(np.ones((2, 4, 3))))
     assert (outputs.shape, outputs.dtype) == ((2, 4, 4), torch.float64)
+
+
+def test_threads_take_turns_with_pytorch_s_global_randomness():
+    entered, drawn = threading.Event(), []
+
+    def draw():
+        with seeded(1):
+            entered.set()
+            drawn.append(torch.rand(2))
+
+    thread = threading.Thread(target=draw)
+    with seeded(0):
+        before = torch.rand(2)
+        thread.start()
+        entered.wait(timeout=0.2)  # in vain
+        after = torch.rand(2)
+    thread.join()
+    for seed, expected in ((0, torch.cat([before, after])), (1, drawn[0])):
+        generator = torch.Generator().manual_seed(seed)
+        parts = [torch.rand(2, generator=generator) for _ in range(len(expected) // 2)]
+        assert torch.equal(torch.cat(parts), expected)

@@ -174,6 +174,8 @@ def test_an_interrupt_in_a_callback_is_an_interrupt(tmp_path):
 def test_what_is_no_callback_is_refused_before_anything_is_written(tmp_path, callback):
     with pytest.raises(UserError, match=r"^callbacks must be instances of mamlrl\.Callback, got "):
         train(config(), tmp_path / "run", callbacks=[callback])
+    with pytest.raises(UserError, match=r"^callbacks must be a list of instances of mamlrl\.Callback, got "):
+        train(config(), tmp_path / "run", callbacks=callback)
     assert not (tmp_path / "run").exists()
 
 

@@ -137,6 +137,14 @@ def test_the_error_of_the_file_is_told_rather_than_that_of_torch(saved, monkeypa
     assert_holds(saved, some_state())
 
 
+@pytest.mark.parametrize("name", ["", "n" * 300])
+def test_a_name_that_no_file_can_have_is_an_error(tmp_path, monkeypatch, name):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(UserError, match=r"^cannot write checkpoint") as raised:
+        save_checkpoint(name, CONFIG, some_state())
+    assert "kept" not in str(raised.value)
+
+
 def test_a_folder_that_is_gone_is_an_error(tmp_path):
     with pytest.raises(UserError, match="cannot write checkpoint"):
         save_checkpoint(tmp_path / "none" / "latest.pt", CONFIG, some_state())

@@ -60,6 +60,18 @@ def test_the_end_says_what_came_out_and_what_to_do_next(said, tmp_path):
     }
 
 
+@pytest.fixture
+def own_policies(tmp_path, monkeypatch):
+    (tmp_path / "own_policies.py").write_text("")  # which would register policies
+    monkeypatch.syspath_prepend(tmp_path)
+
+
+@pytest.mark.usefixtures("own_policies")
+def test_the_next_command_allows_the_modules_that_the_run_names(said, tmp_path):
+    _, end = said("navigation2d", [*ONE[1:], "--policy.architecture=own_policies:mlp"])
+    assert end["next"] == f"mamlrl evaluate {tmp_path / 'run'} --allow_import own_policies"
+
+
 def test_a_run_that_is_complete_already_has_no_scores_to_tell(said):
     said("navigation2d", ONE[1:])
     start, end = said("navigation2d", ONE[1:], resume=True)

@@ -108,11 +108,11 @@ def test_a_kind_of_learner():
 @pytest.mark.parametrize(
     "register", [register for register, *_ in IMPLEMENTATIONS.values()] + [mamlrl.register_dataset]
 )
-@pytest.mark.parametrize("name", ["mine", "module:mine", "object mine"])
+@pytest.mark.parametrize("name", ["mine", "module:mine", "object mine", "", 3])
 def test_what_cannot_be_registered_is_refused(register, name):
     wrong = 3 if name == "mine" else print
     with pytest.raises(
-        ValueError, match=f"^cannot register the .* '{name}': (it must be an instance of|the name)"
+        ValueError, match=f"^cannot register the .* {name!r}: (it must be an instance of|the name)"
     ):
         register(name, wrong)
 

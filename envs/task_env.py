@@ -18,6 +18,23 @@ def parameters_text(task: NDArray[np.float64]) -> str:
     return f"task {', '.join(f'{parameter:.2f}' for parameter in task.ravel())}"
 
 
+class SubEnvError(Exception):
+    """One sub-environment raised an error.
+
+    Args:
+        index: The sub-environment.
+        message: Type and text of its error.
+    """
+
+    def __init__(self, index: int, message: str) -> None:
+        super().__init__(index, message)
+        self.index = index
+        self.message = message
+
+    def __str__(self) -> str:
+        return self.message
+
+
 class TaskEnv(VectorEnv[Any, Any, Any], ABC):
     """A vector environment whose sub-environments each solve one task of a family.
 

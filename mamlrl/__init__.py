@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from mamlrl.deployment.network import AdaptiveNetwork
     from mamlrl.deployment.policy import AdaptivePolicy
     from mamlrl.deployment.recorder import Recorder
+    from mamlrl.envs.gymnasium_adapter import task_env
     from mamlrl.errors import UserError
     from mamlrl.evaluation.build import evaluate
     from mamlrl.evaluation.evaluation import Evaluation
@@ -37,6 +38,7 @@ if TYPE_CHECKING:
     from mamlrl.runs.metrics_frame import metrics_frame
     from mamlrl.runs.training import train
     from mamlrl.sampling.advantages import register_value_baseline
+    from mamlrl.sampling.conformance import check_task_env
     from mamlrl.supervised.build import register_dataset
 
 __all__ = [
@@ -55,6 +57,7 @@ __all__ = [
     "SupervisedExperiment",
     "UserError",
     "__version__",
+    "check_task_env",
     "evaluate",
     "load",
     "load_checkpoint",
@@ -68,6 +71,7 @@ __all__ = [
     "register_outer_optimizer",
     "register_policy",
     "register_value_baseline",
+    "task_env",
     "train",
     "with_settings",
 ]
@@ -88,6 +92,7 @@ _HOMES = {
     "Recorder": "mamlrl.deployment.recorder",
     "SupervisedExperiment": "mamlrl.experiments.supervised",
     "UserError": "mamlrl.errors",
+    "check_task_env": "mamlrl.sampling.conformance",
     "evaluate": "mamlrl.evaluation.build",
     "load": "mamlrl.deployment.load",
     "load_checkpoint": "mamlrl.runs.checkpoints",
@@ -101,6 +106,7 @@ _HOMES = {
     "register_outer_optimizer": "mamlrl.outer.build",
     "register_policy": "mamlrl.networks.build",
     "register_value_baseline": "mamlrl.sampling.advantages",
+    "task_env": "mamlrl.envs.gymnasium_adapter",
     "train": "mamlrl.runs.training",
     "with_settings": "mamlrl.experiments.objects",
 }

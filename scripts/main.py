@@ -23,6 +23,7 @@ PROGRAMS = {
     "benchmark": "time the phases of a meta-iteration",
     "compare": "measure the error, memory and time of meta-gradients",
     "rollout": "roll adapted policies out in tasks that you name, and write their episodes",
+    "check_env": "check that an environment keeps what task environments promise",
     "policies": "list the checkpoints that come with the package, and how they were trained",
     "strokes": "draw a data set of random strokes, laid out as Omniglot is",
 }
@@ -52,18 +53,24 @@ def _run(ready: Callable[[], object], arguments: Sequence[str]) -> int:
     if arguments[:1] in (["-h"], ["--help"]):
         print(_usage())
         return 0
-    if not arguments or arguments[0] not in PROGRAMS:
+    name = arguments[0].replace("-", "_") if arguments else ""
+    if name not in PROGRAMS:
         given = f"no program named {arguments[0]}" if arguments else "which program?"
-        raise UserError(f"{given}; there are: {', '.join(PROGRAMS)}")
-    program = import_module(f"mamlrl.scripts.{arguments[0]}")
+        raise UserError(f"{given}; there are: {', '.join(map(_typed, PROGRAMS))}")
+    program = import_module(f"mamlrl.scripts.{name}")
     ready()
     status: int = program.run(arguments[1:])
     return status
 
 
+def _typed(name: str) -> str:
+    """A program as users type it."""
+    return name.replace("_", "-")
+
+
 def _usage() -> str:
     examples = [f"  {example}" for example in EXAMPLES]
-    programs = [f"  {name:<10} {purpose}" for name, purpose in PROGRAMS.items()]
+    programs = [f"  {_typed(name):<10} {purpose}" for name, purpose in PROGRAMS.items()]
     head = ["usage: mamlrl PROGRAM [OPTIONS]", "       mamlrl --version", "", DESCRIPTION, ""]
     return "\n".join([*head, "examples:", *examples, "", "programs (each has --help):", *programs])
 

@@ -182,4 +182,4 @@ def _explain(error: Exception, parser: ArgumentParser, keys: Sequence[str] = ())
 def _keys(parser: ArgumentParser) -> list[str]:
     """Every key that the parser knows, groups included."""
     keys = set(parser.get_defaults().keys(branches=True))
-    return sorted(key for key in keys if not key.startswith("env.kwargs."))
+    return sorted(key for key in keys if not key.startswith(("env.kwargs.", "env.tasks.")))

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mamlrl.envs import TaskEnv
-from mamlrl.envs.task_env import Frame
+from mamlrl.envs.task_env import Frame, SubEnvError
 from mamlrl.errors import FOREIGN_ERRORS, TaskEnvError, one_line
 
 _SHOWN_TASKS = 3  # whose parameters a message gives
@@ -142,6 +142,9 @@ class CheckedEnv:
         """Turns what the block raises into a `TaskEnvError`."""
         try:
             yield
+        except SubEnvError as error:
+            place = f"{self.task_text(error.index // self._episodes)}, time step {self._time}"
+            raise TaskEnvError(f"environment {self.name}: {method} raised {error} in {place}") from error
         except FOREIGN_ERRORS as error:
             place = f" in {self._where()}" if method in _OF_EPISODES else ""
             raise TaskEnvError(f"environment {self.name}: {method} raised {one_line(error)}{place}") from error

@@ -161,8 +161,8 @@ def text_or_object(name: str, contract: type) -> Any:
     """
 
     def check(cls: type, value: object) -> None:
-        if not isinstance(value, str):  # in a file
-            raise ValueError(f"must be text, got {value!r}")
+        if not isinstance(value, str) or value == "null":  # in a file, or of a command line
+            raise ValueError(f"must be text, got {value if value == 'null' else repr(value)}")
 
     return extend_base_type(name, str, check, extra_attrs={"contract": contract})
 

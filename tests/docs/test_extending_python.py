@@ -36,7 +36,12 @@ def test_a_policy_from_a_module_trains_and_is_evaluated(tmp_path, monkeypatch):
 
 
 @pytest.mark.parametrize(
-    ("heading", "folder"), [("Objects in place of names", "module"), ("A callback", "good_enough")]
+    ("heading", "folder"),
+    [
+        ("An ordinary environment of Gymnasium", "pendulum"),
+        ("Objects in place of names", "module"),
+        ("A callback", "good_enough"),
+    ],
 )
 def test_an_example_runs(tmp_path, monkeypatch, heading, folder):
     monkeypatch.chdir(tmp_path)

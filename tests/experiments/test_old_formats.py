@@ -135,6 +135,8 @@ def test_all_that_it_says_is_restored(values):
     if values is OLD:
         assert plain["policy"].pop("architecture") == "mlp"
         assert plain["env"].pop("wrappers") == []
+        assert plain["env"].pop("tasks") == {}
+        assert plain["env"].pop("workers") == 0
         assert plain["advantages"].pop("value_baseline") == "linear"
         assert plain["evaluation"].pop("adaptation_episodes") == 0
         assert plain["evaluation"].pop("deterministic") is False

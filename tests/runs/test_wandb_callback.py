@@ -1,4 +1,4 @@
-"""Weights & Biases, the real package, without a network."""
+"""Weights & Biases: what is said to the package, and, slowly, what the real one writes without a network."""
 
 import json
 import sys
@@ -53,13 +53,67 @@ def history(folder):
         yield {item.key or "/".join(item.nested_key): json.loads(item.value_json) for item in row.item}
 
 
-@pytest.fixture(autouse=True)
+@pytest.fixture
 def offline(monkeypatch):
     monkeypatch.setenv("WANDB_MODE", "offline")
     monkeypatch.setenv("WANDB_SILENT", "true")
     pytest.importorskip("wandb")
 
 
+class Package:
+    """Takes the place of the package and keeps what it is told."""
+
+    def __init__(self):
+        self.begun, self.rows, self.codes, self.id = [], [], [], "id-of-run"
+
+    def init(self, **settings):
+        self.begun.append(settings)
+        return self
+
+    def log(self, metrics, step):
+        self.rows.append((step, metrics))
+
+    def finish(self, exit_code=0):
+        self.codes.append(exit_code)
+
+
+@pytest.fixture
+def package(monkeypatch):
+    package = Package()
+    monkeypatch.setitem(sys.modules, "wandb", package)
+    return package
+
+
+def test_the_package_is_told_of_settings_rows_and_the_end(tmp_path, package):
+    settings = config("--iterations=2")
+    train(settings, tmp_path, callbacks=[WandbCallback(project="mine")])
+    (begun,) = package.begun
+    assert begun["config"] == plain_experiment(settings)
+    assert [begun[name] for name in ("project", "name", "dir")] == ["mine", tmp_path.name, str(tmp_path)]
+    assert (begun["id"], begun["resume"]) == (None, None)
+    assert package.codes == [0]
+    expected = read_metrics(tmp_path / "metrics.csv")
+    assert [step for step, _ in package.rows] == [1, 2]
+    for (_, row), metrics in zip(package.rows, expected, strict=True):
+        assert row == {name: value for name, value in metrics.items() if name != "wall_time"}
+
+
+def test_a_resumed_run_is_resumed_there_and_one_that_fails_has_failed(tmp_path, package, monkeypatch):
+    train(config("--iterations=1"), tmp_path, callbacks=[WandbCallback()])
+    package.id = "another"
+
+    def diverge(self):
+        raise LearningError("the loss is not finite")
+
+    monkeypatch.setattr(MetaLearner, "step", diverge)
+    with pytest.raises(LearningError, match="the loss is not finite"):
+        train(config("--iterations=2"), tmp_path, resume=True, callbacks=[WandbCallback()])
+    assert [(begun["id"], begun["resume"]) for begun in package.begun] == [(None, None), ("id-of-run", "allow")]
+    assert package.codes == [0, 1]
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("offline")
 def test_settings_and_every_row_are_logged_and_a_resumed_run_goes_on_as_the_same(tmp_path):
     settings = config("--iterations=2")
     train(settings, tmp_path, callbacks=[WandbCallback(project="mine", group="some")])
@@ -78,6 +132,8 @@ def test_settings_and_every_row_are_logged_and_a_resumed_run_goes_on_as_the_same
         }
 
 
+@pytest.mark.slow
+@pytest.mark.usefixtures("offline")
 def test_a_run_that_fails_is_a_failed_one(tmp_path, monkeypatch):
     def diverge(self):
         raise LearningError("the loss is not finite")

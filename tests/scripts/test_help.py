@@ -44,7 +44,7 @@ def test_examples_stand_before_options_and_can_be_parsed(program, capsys):
     assert text.index(examples[-1]) < text.index("programs (each" if program is None else "options:\n")
     for example in examples:
         _, named, *arguments = shlex.split(example)
-        line = import_module(f"mamlrl.scripts.{named}").command_line()
+        line = import_module(f"mamlrl.scripts.{named.replace('-', '_')}").command_line()
         line.parse(arguments)
         if named in WITHOUT_SETTINGS:
             line.refuse_settings(named)

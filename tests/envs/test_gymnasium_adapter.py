@@ -274,7 +274,7 @@ def test_environments_that_do_wrong_are_refused_before_anything_starts(registere
         ({"id": POINT, "kwargs": {}, "tasks": {}}, "env.kwargs: point has no time limit; give its horizon"),
         ({"tasks": {}}, "CartPole-v1 is not a task environment; say what differs .*--env.tasks.*mamlrl.task_env"),
     ],
-    ids=str,
+    ids=lambda value: value if isinstance(value, str) else "-".join(value),  # without addresses
 )
 def test_settings_that_do_not_fit(change, message):
     with pytest.raises(UserError, match=f"^[^\n]*{message}[^\n]*$"):

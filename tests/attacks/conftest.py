@@ -33,7 +33,8 @@ def _imported():
     """Imports everything once, rather than in every fork."""
     for package in (mamlrl, mamlrl.envs, mamlrl.scripts):
         for module in pkgutil.walk_packages(package.__path__[:1], f"{package.__name__}."):
-            import_module(module.name)
+            if "warp" not in module.name:  # which needs an extra
+                import_module(module.name)
     import_module("torch.fx.experimental.symbolic_shapes")  # which the first derivative imports, in half a second
 
 

@@ -129,7 +129,9 @@ def test_an_optimizer_that_is_given_is_copied_with_its_state():
 
 
 def test_supervised_learning_takes_objects_too():
-    settings = mamlrl.load_config("sinusoid", ["--network.hidden_sizes=[8]", "--data.validation_tasks=3"])
+    settings = mamlrl.load_config(
+        "sinusoid", ["--network.hidden_sizes=[8]", "--data.validation_tasks=3", "--compile=false"]
+    )
     optimizers = {"outer_optimizer": lambda experiment, distribution, theta: Adam(experiment.adam, theta)}
     params = []
     for objects in ({}, {"data.dataset": Sinusoid()}, optimizers):

@@ -91,7 +91,7 @@ def test_killed_at_random_points_and_resumed_a_run_is_as_if_never_stopped(tmp_pa
     options = [*TINY, "--iterations=40"]
     assert run("train", *options, "--output", whole) == 0
     chance = random.Random(0)
-    for kills in range(4):
+    for kills in range(2):
         target = chance.randint(1, 12) + (len(deterministic_rows(broken)) if kills else 0)
         process = start("train", *options, "--output", broken, *(["--resume"] if kills else []))
         while process.poll() is None and count_lines(broken / "metrics.csv") <= target:

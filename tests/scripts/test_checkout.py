@@ -57,7 +57,7 @@ def test_elsewhere_there_is_nothing_to_import(dependencies, tmp_path):
 def test_every_script_runs_by_its_path(dependencies, tmp_path, program):
     result = python(dependencies, ROOT / "scripts" / f"{program}.py", "--help", cwd=tmp_path)
     assert result.returncode == 0, result.stderr
-    assert f"mamlrl {program}" in result.stdout
+    assert f"mamlrl {program.replace('_', '-')}" in result.stdout
     assert ("--help-settings" in result.stdout) == (program not in ("policies", "strokes"))  # without settings
 
 

@@ -1,18 +1,18 @@
 #!/bin/sh
-# Evaluates all published policies of 2D navigation on 1000 goals each, as the README's tables have it.
+# Evaluates all published policies of 2D navigation on 1000 goals each (250 by transitions), as the README's tables have it.
 set -eu
 cd "$(dirname "$0")/.."
 
 evaluate() {
     json=$1
     shift
-    mamlrl evaluate "$@" --evaluation.tasks 1000 --json "$json"
+    mamlrl evaluate --evaluation.tasks 1000 --json "$json" "$@"
     python ../brief.py "$json"
 }
 
 for config in navigation2d navigation2d_text; do
     evaluate $config/episodes.json $config/seed?.pt
-    evaluate $config/transitions.json $config/seed?.pt --sampling.unit transitions
+    evaluate $config/transitions.json $config/seed?.pt --sampling.unit transitions --evaluation.tasks 250
 done
 for method in maml first_order meta_sgd imaml promp; do
     evaluate navigation2d_methods/$method.json navigation2d_methods/${method}_seed?.pt

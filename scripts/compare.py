@@ -20,13 +20,12 @@ from mamlrl.benchmarks.comparison import Measurement, Reference, compare, settin
 from mamlrl.benchmarks.problems import Problem, comparable, sample_problem
 from mamlrl.experiments.command_line import CommandLine
 from mamlrl.experiments.experiment import gradient_experiment
-from mamlrl.experiments.imports import import_allowed
 from mamlrl.figures.comparison import comparison
 from mamlrl.figures.image_file import write_figure
 from mamlrl.files import os_errors_as, write_text
 from mamlrl.inner_loops.suspects import blamed
 from mamlrl.runs.saved import SavedRun
-from mamlrl.scripts.program import add_allow_import, run_program
+from mamlrl.scripts.program import add_allow_import, parse_allowing_imports, run_program
 from mamlrl.settings.numbers import PositiveInt
 
 Counts = restricted_string_type("Counts", r"[1-9]\d*(,[1-9]\d*)*$")
@@ -42,8 +41,7 @@ EXAMPLES = [
 def run(arguments: Sequence[str]) -> int:
     """Compares the estimators that the command line names; returns the exit status."""
     line = command_line()
-    options = line.parse(arguments)
-    import_allowed(options.allow_import)
+    options = parse_allowing_imports(line, arguments)
     estimators = options.estimators.split(",")
     for estimator in estimators:
         ESTIMATORS.choose("estimators", estimator)

@@ -17,11 +17,10 @@ from mamlrl.errors import UserError
 from mamlrl.evaluation.evaluation import Evaluation, mean_interval
 from mamlrl.experiments.command_line import CommandLine
 from mamlrl.experiments.experiment import Experiment
-from mamlrl.experiments.imports import import_allowed
 from mamlrl.files import write_text
 from mamlrl.runs.repetitions import check_repetitions
 from mamlrl.runs.saved import SavedRun
-from mamlrl.scripts.program import add_allow_import, run_program
+from mamlrl.scripts.program import add_allow_import, parse_allowing_imports, run_program
 from mamlrl.scripts.task_options import add_task_options, named_tasks, plain_numbers
 from mamlrl.settings.numbers import PositiveInt
 
@@ -60,8 +59,7 @@ def command_line() -> CommandLine:
 def run(arguments: Sequence[str]) -> int:
     """Evaluates every checkpoint on the command line; returns the exit status."""
     line = command_line()
-    options = line.parse(plain_numbers(arguments))
-    import_allowed(options.allow_import)
+    options = parse_allowing_imports(line, plain_numbers(arguments))
     tasks = named_tasks(line, options)
     runs = [SavedRun.load(path) for path in options.checkpoints]
     experiments = [line.experiment(saved.experiment) for saved in runs]  # all, before the work begins

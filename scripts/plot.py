@@ -16,7 +16,6 @@ if not __package__:  # run as a file, perhaps of a checkout that is not installe
 from mamlrl.errors import UserError
 from mamlrl.evaluation.evaluation import Evaluation
 from mamlrl.experiments.command_line import CommandLine
-from mamlrl.experiments.imports import import_allowed
 from mamlrl.figures.adaptation_curves import adaptation_curves
 from mamlrl.figures.curve_files import runs_by_label
 from mamlrl.figures.evaluation_files import records_by_label, records_by_shots
@@ -26,7 +25,7 @@ from mamlrl.figures.navigation_paths import navigation_paths
 from mamlrl.figures.regression_fits import regression_fits
 from mamlrl.figures.shot_curves import shot_curves
 from mamlrl.runs.saved import SavedRun
-from mamlrl.scripts.program import add_allow_import, run_program
+from mamlrl.scripts.program import add_allow_import, parse_allowing_imports, run_program
 
 DRAWN_TASKS = 4
 CHECKPOINT_FIGURES: dict[str, Callable[[Evaluation], Figure]] = {
@@ -63,8 +62,7 @@ def command_line() -> CommandLine:
 def run(arguments: Sequence[str]) -> int:
     """Draws the figure that the command line asks for; returns the exit status."""
     line = command_line()
-    options = line.parse(arguments)
-    import_allowed(options.allow_import)
+    options = parse_allowing_imports(line, arguments)
     if options.figure not in CHECKPOINT_FIGURES:
         line.refuse_settings(f"{options.figure} figures")
     if options.figure == "curves":

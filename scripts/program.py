@@ -9,8 +9,11 @@ from typing import TYPE_CHECKING, Any, cast
 
 from mamlrl.console import Stream, note, reserve_standard_streams
 from mamlrl.errors import UserError
+from mamlrl.experiments.imports import import_allowed
 
-if TYPE_CHECKING:  # importing it takes as long as importing PyTorch
+if TYPE_CHECKING:  # importing them takes as long as importing PyTorch
+    from jsonargparse import Namespace
+
     from mamlrl.experiments.command_line import CommandLine
 
 
@@ -69,3 +72,14 @@ def add_allow_import(command_line: CommandLine) -> None:
         metavar="MODULES",
         help="Modules that checkpoints may import, such as my_rules,my_tasks.",
     )
+
+
+def parse_allowing_imports(command_line: CommandLine, arguments: Sequence[str]) -> Namespace:
+    """Parses the arguments of a program with `--allow_import`, and imports the modules that it names.
+
+    Raises:
+        UserError: If an argument cannot be used, or there is no such module.
+    """
+    options = command_line.parse(arguments)
+    import_allowed(options.allow_import)
+    return options

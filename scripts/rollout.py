@@ -15,12 +15,11 @@ from mamlrl.deployment.recorded_rollouts import check_npz, recorded_episodes, wr
 from mamlrl.errors import UserError
 from mamlrl.evaluation.policy import PolicyEvaluation, with_tasks
 from mamlrl.experiments.command_line import CommandLine
-from mamlrl.experiments.imports import import_allowed
 from mamlrl.experiments.policy import PolicyExperiment
 from mamlrl.figures.film import VideoConfig, film_adaptation
 from mamlrl.runs.saved import SavedRun
 from mamlrl.sampling.checked_env import CheckedEnv
-from mamlrl.scripts.program import add_allow_import, run_program
+from mamlrl.scripts.program import add_allow_import, parse_allowing_imports, run_program
 from mamlrl.scripts.task_options import add_task_options, named_tasks, plain_numbers
 
 ABOUT = """Roll a policy out in tasks, before it adapts to them and after each step.
@@ -55,8 +54,7 @@ def command_line() -> CommandLine:
 def run(arguments: Sequence[str]) -> int:
     """Rolls out the policy that the command line names; returns the exit status."""
     line = command_line()
-    options = line.parse(plain_numbers(arguments))
-    import_allowed(options.allow_import)
+    options = parse_allowing_imports(line, plain_numbers(arguments))
     if options.output is not None:
         check_npz(options.output)
     if options.minari is not None:

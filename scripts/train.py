@@ -15,7 +15,6 @@ if not __package__:  # run as a file, perhaps of a checkout that is not installe
 from mamlrl.console import note
 from mamlrl.errors import UserError
 from mamlrl.experiments.command_line import CommandLine
-from mamlrl.experiments.imports import import_allowed
 from mamlrl.figures.run_picture import RunPicture
 from mamlrl.runs.callbacks import Callback
 from mamlrl.runs.checkpoints import load_checkpoint
@@ -24,7 +23,7 @@ from mamlrl.runs.saved import latest_checkpoint
 from mamlrl.runs.summaries import RunSummary
 from mamlrl.runs.training import train
 from mamlrl.runs.wandb_callback import WandbCallback
-from mamlrl.scripts.program import add_allow_import, run_program
+from mamlrl.scripts.program import add_allow_import, parse_allowing_imports, run_program
 from mamlrl.scripts.seeds import train_seeds
 from mamlrl.settings.numbers import PositiveInt, Seed
 
@@ -63,8 +62,7 @@ def command_line() -> CommandLine:
 def run(arguments: Sequence[str]) -> int:
     """Trains as the command line says; returns the exit status, 128 + signal number after a signal."""
     line = command_line()
-    options = line.parse(arguments)
-    import_allowed(options.allow_import)
+    options = parse_allowing_imports(line, arguments)
     if options.seeds is not None:
         return train_seeds(line, options, _folder(line, options))
     folder = _folder(line, options)

@@ -11,11 +11,10 @@ if not __package__:  # run as a file, perhaps of a checkout that is not installe
     sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from mamlrl.experiments.command_line import CommandLine
-from mamlrl.experiments.imports import import_allowed
 from mamlrl.figures.build import FILMS
 from mamlrl.figures.film import VideoConfig
 from mamlrl.runs.saved import SavedRun
-from mamlrl.scripts.program import add_allow_import, run_program
+from mamlrl.scripts.program import add_allow_import, parse_allowing_imports, run_program
 from mamlrl.settings.numbers import NonNegativeInt
 
 EXAMPLES = [
@@ -46,8 +45,7 @@ def command_line() -> CommandLine:
 def run(arguments: Sequence[str]) -> int:
     """Films the policy that the command line names; returns the exit status."""
     line = command_line()
-    options = line.parse(arguments)
-    import_allowed(options.allow_import)
+    options = parse_allowing_imports(line, arguments)
     saved = SavedRun.load(options.checkpoint)
     experiment = line.experiment(saved.experiment)
     video = VideoConfig(**{field.name: options[field.name] for field in fields(VideoConfig)})

@@ -52,10 +52,7 @@ class Interface:
         try:
             return cls.restore(_of_environment(saved, experiment) if plain is None else plain)
         except (KeyError, TypeError, ValueError, AttributeError, AssertionError) as error:
-            raise UserError(
-                f"{saved.path} is a damaged checkpoint: its interface cannot be read ({type(error).__name__}: "
-                f"{error}); use another copy, or train again"
-            ) from error
+            raise damaged_interface(saved, error) from error
 
     @classmethod
     def restore(cls, plain: dict[str, Any]) -> Self:
@@ -98,6 +95,14 @@ class Interface:
                 f"environment {name} has actions {action_space}, but the policy was trained on "
                 f"{self.action_space}; wrap it to take those{how}"
             )
+
+
+def damaged_interface(saved: SavedRun, error: Exception) -> UserError:
+    """Returns the error that a checkpoint's interface, of a policy or a network, cannot be read."""
+    return UserError(
+        f"{saved.path} is a damaged checkpoint: its interface cannot be read ({type(error).__name__}: "
+        f"{error}); use another copy, or train again"
+    )
 
 
 def _of_environment(saved: SavedRun, experiment: PolicyExperiment) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from dataclasses import replace
 from typing import Any
 
 from mamlrl.deployment.adaptive import adapted_so_far
-from mamlrl.deployment.interface import KEY, Interface
+from mamlrl.deployment.interface import KEY, Interface, damaged_interface
 from mamlrl.deployment.network import AdaptiveNetwork
 from mamlrl.deployment.policy import AdaptivePolicy
 from mamlrl.errors import UserError
@@ -80,10 +80,7 @@ def _supervised_network(saved: SavedRun, experiment: SupervisedExperiment) -> Ne
         try:
             return restore_network(interface, experiment.network)
         except (KeyError, TypeError, ValueError) as error:
-            raise UserError(
-                f"{saved.path} is a damaged checkpoint: its interface cannot be read ({type(error).__name__}: "
-                f"{error}); use another copy, or train again"
-            ) from error
+            raise damaged_interface(saved, error) from error
     earlier = f"{saved.path} is of an earlier version, which did not keep the size of its images"
     try:
         network = make_supervised_tasks(experiment.data, "train").make_network(experiment.network)

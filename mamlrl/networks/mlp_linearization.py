@@ -20,6 +20,7 @@ from mamlrl.networks.network import Linearization
 
 MAX_INPUTS_TO_MIX = 8
 MIN_SAMPLES_TO_MIX = 16  # per input; with fewer, it is quicker to sum over samples again
+FEW_COLUMNS = 32  # results with as few are computed transposed, up to six times as fast
 
 
 class MlpLinearization(Linearization):
@@ -62,7 +63,7 @@ class MlpLinearization(Linearization):
     def vjp(self, cotangents: Tensor) -> Tensor:
         """J^T u: output cotangents, shape (task, sample, K), to parameter cotangents, shape (task, P)."""
         deltas = self.backward(cotangents)
-        pairs = [(h.mT @ d, d.sum(dim=1)) for h, d in zip(self.hidden, deltas, strict=True)]
+        pairs = [(outer(h, d), d.sum(dim=1)) for h, d in zip(self.hidden, deltas, strict=True)]
         return self.flatten(pairs, cotangents)
 
     def hessian(self, gradient: Tensor, output_hvp: Callable[[Tensor], Tensor]) -> LossHessian:
@@ -84,7 +85,7 @@ class MlpLinearization(Linearization):
         for index, (weight, bias) in enumerate(layers):
             tangent = affine(bias, self.hidden[index], weight)
             if index > 0:
-                tangent.baddbmm_(hidden_tangents[-1], self.weights[index])
+                add_product(tangent, hidden_tangents[-1], self.weights[index])
             if index < len(layers) - 1:
                 hidden_tangents.append(tangent.mul_(self.slopes[index]))
         if log_std is not None and self._log_std_slope is not None:
@@ -110,9 +111,29 @@ def affine(bias: Tensor, x: Tensor, weight: Tensor) -> Tensor:
     """
     if weight.shape[1] == 1:  # for a single input or output, matrix products have more overhead than work
         return torch.addcmul(bias, x, weight)
-    if weight.shape[2] == 1:
-        return (x * weight.mT).sum(dim=2, keepdim=True) + bias
+    if weight.shape[2] <= FEW_COLUMNS:
+        return torch.baddbmm(bias.mT, weight.mT.contiguous(), x.mT).mT
     return torch.baddbmm(bias, x, weight)
+
+
+def add_product(total: Tensor, x: Tensor, weight: Tensor) -> None:
+    """Adds x @ weight of every task to a total in place, all of them with the shapes of `affine`."""
+    if weight.shape[2] <= FEW_COLUMNS:
+        total.mT.baddbmm_(weight.mT.contiguous(), x.mT)
+    else:
+        total.baddbmm_(x, weight)
+
+
+def outer(x: Tensor, delta: Tensor) -> Tensor:
+    """Evaluates x^T @ delta of every task, shape (task, inputs, outputs).
+
+    Args:
+        x: Shape (task, sample, inputs).
+        delta: Shape (task, sample, outputs).
+    """
+    if delta.shape[2] <= FEW_COLUMNS:
+        return torch.bmm(delta.mT, x).mT
+    return torch.bmm(x.mT, delta)
 
 
 class LossHessian:
@@ -133,6 +154,7 @@ class LossHessian:
         self._network = network
         self._deltas = network.backward(gradient)
         self._output_hvp = output_hvp
+        self._bends = self._bend() if network.layout.activation == "tanh" else []
         samples, inputs = network.hidden[0].shape[1:]
         worthwhile = inputs <= MAX_INPUTS_TO_MIX and samples >= MIN_SAMPLES_TO_MIX * (inputs + 1)
         self._mixed = self._mix() if worthwhile and len(network.weights) > 1 else None
@@ -147,20 +169,24 @@ class LossHessian:
         pairs: list[tuple[Tensor, Tensor]] = []
         for layer in range(len(layers) - 1, 0, -1):
             delta, hidden_tangent = self._deltas[layer], hidden_tangents[layer - 1]
-            weight_product = torch.bmm(network.hidden[layer].mT, dot)
+            weight_product = outer(network.hidden[layer], dot)
             pairs.insert(0, (weight_product, dot.sum(dim=1)))
             dot = torch.bmm(dot, network.weights[layer].mT)
             if layer > 1 or self._mixed is None:
-                weight_product.baddbmm_(hidden_tangent.mT, delta)
+                weight_product.add_(outer(hidden_tangent, delta))
                 dot.baddbmm_(delta, layers[layer][0].mT)
             dot.mul_(network.slopes[layer - 1])
-            if network.layout.activation == "tanh":  # its second derivative is -2 tanh times the first
-                back = torch.bmm(delta, network.weights[layer].mT)
-                dot.addcmul_(back.mul_(network.hidden[layer]), hidden_tangent, value=-2)
-        pairs.insert(0, (torch.bmm(network.hidden[0].mT, dot), dot.sum(dim=1)))
+            if self._bends:
+                dot.addcmul_(self._bends[layer - 1], hidden_tangent)
+        pairs.insert(0, (outer(network.hidden[0], dot), dot.sum(dim=1)))
         if self._mixed is not None:
             self._add_mixed(layers, pairs)
         return network.flatten(pairs, cotangents)
+
+    def _bend(self) -> list[Tensor]:
+        """Second derivatives in the inputs of each tanh, divided by its slope: that of tanh is -2 tanh times it."""
+        layers = zip(self._deltas[1:], self._network.weights[1:], self._network.hidden[1:], strict=True)
+        return [torch.bmm(delta, weight.mT).mul_(hidden).mul_(-2) for delta, weight, hidden in layers]
 
     def _mix(self) -> Tensor:
         """Second derivatives in (first layer's row k or bias, unit j) and (second layer's weight j, l)."""

@@ -18,7 +18,7 @@ from mamlrl.losses.output_loss import OutputLoss
 from mamlrl.networks.distribution import Distribution
 from mamlrl.networks.network import Network
 from mamlrl.settings.choices import Registry
-from mamlrl.settings.numbers import NonNegativeFinite, PositiveInt
+from mamlrl.settings.numbers import NonNegativeFinite, NonNegativeInt, PositiveInt
 from mamlrl.settings.section import Section
 
 RuleMaker = Callable[["AdaptationConfig", Network], UpdateRule]
@@ -39,7 +39,8 @@ class AdaptationConfig(Section):
     Attributes:
         estimator: Meta-gradient: `maml` differentiates through the inner steps, `first_order` takes their
             Jacobian for the identity, `imaml` differentiates the minimum of the proximal inner objective.
-        steps: Adaptation steps; of policies, each is on freshly sampled episodes.
+        steps: Adaptation steps; of policies, each is on freshly sampled episodes. With 0, training has no inner
+            loop: it is plain learning of all tasks at once, each episode of a policy having a task of its own.
         gradient_steps: Steps of gradient descent, or of another optimizer, in each adaptation step.
         step_size: Step size of the inner loop; where it is learned, the initial one.
         learned_step_size: Which step sizes are meta-parameters: `none`, `one`, one `per_layer`, or one
@@ -50,7 +51,7 @@ class AdaptationConfig(Section):
     """
 
     estimator: EstimatorName = "maml"
-    steps: PositiveInt = 1
+    steps: NonNegativeInt = 1
     gradient_steps: PositiveInt = 1
     step_size: NonNegativeFinite = 0.1
     learned_step_size: LearnedStepSize = "none"

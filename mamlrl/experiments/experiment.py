@@ -51,7 +51,7 @@ class Experiment(Section):
         kind: Kind of learner, which decides what other settings there are.
         evaluation: Adaptation to held-out tasks.
         meta_batch_size: Tasks in a meta-iteration.
-        iterations: Meta-iterations.
+        iterations: Meta-iterations; with 0, a run holds the initial parameters alone.
         save_every: Meta-iterations between checkpoints, and between rows of metrics.
         checkpoint_every: Meta-iterations between checkpoints that are kept, `iteration_N.pt`; null keeps none.
         seed: Seed of everything random in training.
@@ -61,7 +61,7 @@ class Experiment(Section):
     kind: str = ""
     evaluation: EvaluationConfig = field(default_factory=EvaluationConfig)
     meta_batch_size: PositiveInt = 20
-    iterations: PositiveInt = 500
+    iterations: NonNegativeInt = 500
     save_every: PositiveInt = 1
     checkpoint_every: PositiveInt | None = None
     seed: Seed = 0

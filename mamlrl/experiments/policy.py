@@ -15,7 +15,7 @@ from mamlrl.outer.trust_region import TrustRegionConfig
 from mamlrl.sampling.advantages import AdvantageConfig
 from mamlrl.sampling.build import EnvConfig
 from mamlrl.sampling.settings import SamplingConfig
-from mamlrl.settings.numbers import NonNegativeInt, PositiveInt
+from mamlrl.settings.numbers import NonNegativeFinite, NonNegativeInt, PositiveInt
 
 
 @dataclass(frozen=True)
@@ -55,6 +55,8 @@ class PolicyExperiment(GradientExperiment):
         trust_region: Settings of `trust_region`.
         adam: Settings of `adam`.
         promp: Settings of `promp`.
+        exploration_weight: Weight of E-MAML's term in the outer objective (Stadie et al. 2018), which credits the
+            episodes before adaptation with the rewards after it; 0 is MAML, 1 is E-MAML.
         evaluation: Adaptation to held-out tasks.
     """
 
@@ -68,4 +70,5 @@ class PolicyExperiment(GradientExperiment):
     trust_region: TrustRegionConfig = field(default_factory=TrustRegionConfig)
     adam: AdamConfig = field(default_factory=AdamConfig)
     promp: PrompConfig = field(default_factory=PrompConfig)
+    exploration_weight: NonNegativeFinite = 0.0
     evaluation: PolicyEvaluationConfig = field(default_factory=PolicyEvaluationConfig)

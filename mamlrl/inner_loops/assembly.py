@@ -97,6 +97,8 @@ def assemble_policy(
 ) -> PolicyAssembly:
     """Assembles all of an experiment's inner loop, its environments included.
 
+    An inner loop of 0 steps in training has nothing to adapt to: it pools the episodes of all tasks.
+
     Args:
         experiment: The experiment.
         num_tasks: Tasks that are sampled at the same time.
@@ -120,7 +122,8 @@ def assemble_policy(
     check_policy_memory(policy, envs[0], num_tasks, sampling.episodes_per_task, steps)
     adapting = estimator(policy) if estimator else make_estimator(experiment.adaptation, policy)
     loss = make_inner_loss(experiment.adaptation, policy, adapting)
-    inner_loop = PolicyInnerLoop(acting.sampler, policy, adapting, loss, experiment.advantages)
+    pooled = estimator is None and not adapting.scales
+    inner_loop = PolicyInnerLoop(acting.sampler, policy, adapting, loss, experiment.advantages, pooled)
     return PolicyAssembly(acting.device, policy, acting.sampler, acting.randomness, inner_loop)
 
 

@@ -72,6 +72,8 @@ class PolicyInnerLoop:
         estimator: The inner loop's estimator.
         loss: Loss that the estimator descends.
         advantages: How advantages are computed.
+        pooled: Whether all episodes count as those of one task, whatever their tasks: value baseline, advantages
+            and losses are then of all of them together.
     """
 
     def __init__(
@@ -81,8 +83,10 @@ class PolicyInnerLoop:
         estimator: Estimator,
         loss: OutputLoss,
         advantages: AdvantageConfig,
+        pooled: bool = False,
     ) -> None:
         self.estimator = estimator
+        self.pooled = pooled
         self._sampler = sampler
         self._network = network
         self._loss = loss
@@ -97,7 +101,7 @@ class PolicyInnerLoop:
 
         Args:
             theta: Meta-parameters, shape (P + R,).
-            tasks: Shape (task, ...).
+            tasks: Shape (task, ...); where episodes are pooled, also a task of each episode.
             randomness: Randomness of environments and actions.
             timer: Takes the times of sampling, advantages and adaptation, if they are of interest.
 
@@ -126,7 +130,7 @@ class PolicyInnerLoop:
             return TaskLosses(self._network, self._loss, processed[-1].batch)
 
         with timer.phase("adaptation"):
-            adaptation = self.estimator.adapt(theta, self._sampler.num_tasks, source)
+            adaptation = self.estimator.adapt(theta, 1 if self.pooled else self._sampler.num_tasks, source)
         adaptation.check_finite()
         sample(len(adaptation.updates), adaptation.phi)
         diverged = self._sampler.diverged - diverged_before
@@ -135,6 +139,8 @@ class PolicyInnerLoop:
     def _sample(self, step: int, phi: Tensor, randomness: Randomness) -> Rollouts:
         """Samples episodes of policies after some inner steps, which messages about them name."""
         try:
+            if self.pooled:
+                return self._sampler.sample(phi[0], randomness).pooled()
             return self._sampler.sample(phi, randomness)
         except LearningError as error:
             if step == 0:

@@ -7,7 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from mamlrl.errors import LearningError
+from mamlrl.errors import LearningError, UserError
 from mamlrl.experiments.policy import PolicyExperiment
 from mamlrl.inner_loops.assembly import assemble_policy
 from mamlrl.inner_loops.policy import AdaptedTasks
@@ -17,6 +17,7 @@ from mamlrl.losses.policy_losses import Surrogate
 from mamlrl.losses.task_losses import TaskLosses
 from mamlrl.metric_names import ENV_STEPS, ITERATION, Metrics, after_step, seconds
 from mamlrl.outer.build import OUTER_OPTIMIZERS, make_outer_optimizer
+from mamlrl.outer.exploration import exploration_losses
 from mamlrl.outer.objective import MetaObjective
 from mamlrl.sampling.blame import are_sound
 from mamlrl.sampling.spaces import plain_interface
@@ -45,6 +46,11 @@ class MetaLearner(GradientMetaLearner):
     config: PolicyExperiment
 
     def __init__(self, config: PolicyExperiment) -> None:
+        if config.exploration_weight and not config.adaptation.steps:
+            raise UserError(
+                "exploration_weight: with adaptation.steps 0, no episodes are before adaptation and could be "
+                "credited; leave it at 0, or take steps"
+            )
         assembly = assemble_policy(config, config.meta_batch_size, config.seed)
         self.policy, self.sampler = assembly.policy, assembly.sampler
         self._inner_loop = assembly.inner_loop
@@ -88,6 +94,8 @@ class MetaLearner(GradientMetaLearner):
         config, times = self.config, self.config.adaptation.steps + 1
         episodes = f"{config.sampling.episodes_per_task} episodes x {self.sampler.horizon} steps"
         sampled = f"{config.meta_batch_size} tasks x {episodes}, {times} times"
+        if self._inner_loop.pooled:
+            sampled = f"{config.meta_batch_size} x {episodes}, each episode in a task of its own"
         return {"environment": named(config.env.id), **super().summary(), "meta-iteration": sampled}
 
     def report(self) -> Report:
@@ -96,9 +104,9 @@ class MetaLearner(GradientMetaLearner):
         return Report(self._metrics, score, self._before)
 
     def collect(self, timer: PhaseTimer | None = None) -> AdaptedTasks:
-        """Samples tasks, adapts to them, and rolls the adapted policies out."""
+        """Samples tasks, adapts to them, and rolls the adapted policies out; without inner steps, see `pooled`."""
         with self.blamed():
-            tasks = self.sampler.sample_tasks(self.randomness.rng)
+            tasks = self.sampler.sample_tasks(self.randomness.rng, of_episodes=self._inner_loop.pooled)
             return self._inner_loop.run(self.params, tasks, self.randomness, timer)
 
     def sample_losses(self) -> tuple[TaskLosses, TaskLosses]:
@@ -110,10 +118,11 @@ class MetaLearner(GradientMetaLearner):
 
     def objective(self, adapted: AdaptedTasks) -> MetaObjective:
         """The objective of the outer step that follows `collect`."""
-        loss = Surrogate(self.policy.distribution)
-        return MetaObjective(
-            self.estimator, adapted.adaptation, TaskLosses(self.policy, loss, adapted.processed[-1].batch)
-        )
+        *before, after = (processed.batch for processed in adapted.processed)
+        losses = TaskLosses(self.policy, Surrogate(self.policy.distribution), after)
+        weight = self.config.exploration_weight
+        explored = exploration_losses(self.policy, before, adapted.rollouts[-1], weight) if weight else ()
+        return MetaObjective(self.estimator, adapted.adaptation, losses, explored)
 
     def _inner_metrics(self, adapted: AdaptedTasks) -> Metrics:
         """Metrics of acting and adapting; the last step's rollouts are those of the adapted policies."""

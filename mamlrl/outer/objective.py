@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import torch
 from torch import Tensor
@@ -37,12 +37,17 @@ class MetaObjective:
         estimator: The inner loop's estimator.
         adaptation: The inner loop at the old meta-parameters.
         losses: Losses of the adapted networks.
+        before: Further losses of the networks before each inner step, which are added, see `exploration_losses`;
+            none by default.
     """
 
-    def __init__(self, estimator: Estimator, adaptation: Adaptation, losses: TaskLosses) -> None:
+    def __init__(
+        self, estimator: Estimator, adaptation: Adaptation, losses: TaskLosses, before: Sequence[TaskLosses] = ()
+    ) -> None:
         self._estimator = estimator
         self._adaptation = adaptation
         self._losses = losses
+        self._before = before
         self._network = losses.network
         self._jacobians: dict[float, Jacobian] = {}
 
@@ -54,7 +59,11 @@ class MetaObjective:
     def gradient(self) -> Tensor:
         """Meta-gradient at the old meta-parameters: the mean of J_i^T grad L_i, shape (P + R,)."""
         gradients = task_gradients(self._losses, self._adaptation.phi)
-        return mean_over_tasks(self._jacobian(1.0).pullback(gradients), self.num_tasks)
+        total = self._jacobian(1.0).pullback(gradients)
+        for step, losses in enumerate(self._before):
+            gradients = task_gradients(losses, self._adaptation.trajectory[step])
+            total = total + self._jacobian(1.0).pullback(gradients, step)
+        return mean_over_tasks(total, self.num_tasks)
 
     def curvature(self, fraction: float = 1.0) -> Callable[[Tensor], Tensor]:
         """The product with the Hessian of the mean KL divergence at the old meta-parameters.
@@ -76,15 +85,18 @@ class MetaObjective:
 
     def evaluate(self, theta: Tensor) -> tuple[float, float]:
         """Adapts `theta`, shape (P + R,), on the same data; returns mean loss and mean KL divergence."""
-        batch = self._losses.batch
+        batch, adaptation = self._losses.batch, self._adapt(theta)
         losses = self._losses.output_loss, KlDivergence(self._network.distribution)
-        loss, kl = task_values(self._network, self._adapt(theta).phi, batch, *losses)
+        loss, kl = task_values(self._network, adaptation.phi, batch, *losses)
+        for step, each in enumerate(self._before):
+            phi = adaptation.trajectory[step]
+            loss = loss + task_values(self._network, phi, each.batch, each.output_loss)[0]
         return float(mean_over_tasks(loss.sum(), self.num_tasks)), float(mean_over_tasks(kl.sum(), self.num_tasks))
 
     def moved(self, theta: Tensor, output_loss: OutputLoss) -> MetaObjective:
         """Returns the objective of another loss on the same data, `theta`, shape (P + R,), being the old ones."""
         losses = TaskLosses(self._network, output_loss, self._losses.batch)
-        return MetaObjective(self._estimator, self._adapt(theta), losses)
+        return MetaObjective(self._estimator, self._adapt(theta), losses, self._before)
 
     def inner_gradient(self, output_loss: OutputLoss) -> tuple[float, Tensor]:
         """A loss on the data of the inner loop, at the parameters before each of its steps, and its gradient.
@@ -95,8 +107,11 @@ class MetaObjective:
             output_loss: The loss.
 
         Returns:
-            The mean over tasks and inner steps, and its gradient in the meta-parameters, shape (P + R,).
+            The mean over tasks and inner steps, and its gradient in the meta-parameters, shape (P + R,); 0 where
+            there are no inner steps.
         """
+        if not self._adaptation.updates:
+            return 0.0, self._jacobian(1.0).pullback(torch.zeros_like(self._adaptation.phi))
         values, gradients = [], []
         for index, update in enumerate(self._adaptation.updates):
             losses, phi = TaskLosses(self._network, output_loss, update.losses.batch), update.path[0]

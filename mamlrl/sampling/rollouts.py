@@ -40,6 +40,10 @@ class Rollouts:
         episodes = self.mask[:, :, 0].sum(dim=1)
         return (self.rewards * self.mask).sum(dim=(1, 2)) / episodes
 
+    def pooled(self) -> Rollouts:
+        """Returns the same episodes as if they were of one task, shape (1, task * episode, ...)."""
+        return Rollouts(**{name: values.flatten(0, 1)[None] for name, values in tensors_of(self).items()})
+
 
 def join(pieces: Sequence[Rollouts], dim: int) -> Rollouts:
     """Joins rollouts along the axis of tasks, 0, or of episodes, 1, and pads time with zeros."""

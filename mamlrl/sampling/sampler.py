@@ -75,17 +75,26 @@ class Sampler:
         """Steps after which an episode is truncated."""
         return self.env.horizon
 
-    def sample_tasks(self, rng: np.random.Generator) -> NDArray[np.float64]:
-        """Draws tasks for all groups from the distribution to train on, shape (num_tasks, ...)."""
-        return self.groups[0].checked.sample_tasks(rng, self.num_tasks)
+    def sample_tasks(self, rng: np.random.Generator, of_episodes: bool = False) -> NDArray[np.float64]:
+        """Draws tasks for all groups from the distribution to train on.
+
+        Args:
+            rng: Source of randomness.
+            of_episodes: Whether to draw a task for each episode.
+
+        Returns:
+            Shape (num_tasks, ...), or (num_tasks * episodes_per_task, ...).
+        """
+        episodes = self._config.episodes_per_task if of_episodes else 1
+        return self.groups[0].checked.sample_tasks(rng, self.num_tasks * episodes)
 
     def sample_test_tasks(self, rng: np.random.Generator) -> NDArray[np.float64]:
         """Draws tasks for all groups from the distribution to test on, shape (num_tasks, ...)."""
         return self.groups[0].checked.sample_test_tasks(rng, self.num_tasks)
 
     def set_tasks(self, tasks: NDArray[np.float64]) -> None:
-        """Assigns tasks for all episodes to come, shape (num_tasks, ...)."""
-        parts = np.split(tasks, np.cumsum(self._sizes)[:-1])
+        """Assigns tasks for all episodes to come, of either shape that `sample_tasks` returns."""
+        parts = np.split(tasks, len(tasks) // self.num_tasks * np.cumsum(self._sizes)[:-1])
         for group, part in zip(self.groups, parts, strict=True):
             group.checked.set_tasks(part)
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from mamlrl.errors import UserError
 from mamlrl.networks.convolution import Downsampling
 from mamlrl.settings.choices import Registry, named
 from mamlrl.settings.numbers import PositiveInt
@@ -39,6 +40,8 @@ class DataConfig(Section):
         queries: Examples of each task, or of each of its classes, to judge the adapted network on.
         validation_tasks: Tasks that a run is judged by whenever it reports metrics, the same each time; of classes
             that are neither for training nor for testing, where a data set has classes.
+        task_inputs: Whether inputs are followed by the parameters of the task, such as amplitude and phase of a
+            sine wave, for an oracle that need not adapt.
     """
 
     dataset: DatasetName = "sinusoid"
@@ -47,6 +50,7 @@ class DataConfig(Section):
     shots: PositiveInt = 1
     queries: PositiveInt = 15
     validation_tasks: PositiveInt = 100
+    task_inputs: bool = False
 
 
 def make_supervised_tasks(config: DataConfig, split: str) -> SupervisedTasks:
@@ -57,9 +61,15 @@ def make_supervised_tasks(config: DataConfig, split: str) -> SupervisedTasks:
         split: `train`, `val` or `test`: which classes to draw from, where a data set has classes.
 
     Raises:
-        UserError: If there is no such data set, or it cannot be read.
+        UserError: If there is no such data set, it cannot be read, or its tasks have no parameters to be inputs.
     """
-    return DATASETS.choose("data.dataset:", config.dataset)(config, split)
+    tasks = DATASETS.choose("data.dataset:", config.dataset)(config, split)
+    if config.task_inputs and not tasks.task_inputs:
+        raise UserError(
+            f"data.task_inputs: tasks of {named(config.dataset)} have no parameters that could be inputs, as an "
+            "oracle needs them; those of sinusoid have"
+        )
+    return tasks
 
 
 def images(
@@ -95,7 +105,7 @@ def register_dataset(name: str, tasks: SupervisedTasks | TasksMaker) -> None:
     DATASETS.register(name, tasks)
 
 
-register_dataset("sinusoid", lambda config, split: Sinusoid())
+register_dataset("sinusoid", lambda config, split: Sinusoid(config.task_inputs))
 register_dataset("omniglot", images(omniglot.read_omniglot, omniglot.LAYOUT, "stride"))
 register_dataset("strokes", images(omniglot.read_omniglot, omniglot.LAYOUT, "stride"))
 register_dataset("mini_imagenet", images(mini_imagenet.read_mini_imagenet, mini_imagenet.LAYOUT, "max_pool"))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from math import pi
 
 import numpy as np
@@ -21,20 +22,28 @@ INPUTS = (-5.0, 5.0)
 
 
 class Sinusoid(SupervisedTasks):
-    """Tasks y = amplitude sin(x - phase), everything drawn uniformly; the error is measured in squares."""
+    """Tasks y = amplitude sin(x - phase), everything drawn uniformly; the error is measured in squares.
+
+    Args:
+        task_inputs: Whether x is followed by amplitude and phase, for an oracle.
+    """
+
+    def __init__(self, task_inputs: bool = False) -> None:
+        self.task_inputs = task_inputs
 
     def make_network(self, config: NetworkConfig) -> Network:
-        """An MLP from x to y."""
-        return make_mlp(1, IsotropicGaussian(1), config)
+        """An MLP from x, and what follows it, to y."""
+        return make_mlp(3 if self.task_inputs else 1, IsotropicGaussian(1), config)
 
     def sample(self, rng: np.random.Generator, num_tasks: int, num_support: int, num_query: int) -> Examples:
         """See `SupervisedTasks.sample`."""
         amplitudes, phases = (rng.uniform(*bounds, (num_tasks, 1)) for bounds in (AMPLITUDES, PHASES))
         inputs = rng.uniform(*INPUTS, (num_tasks, num_support + num_query))
         targets = amplitudes * np.sin(inputs - phases)
+        parameters = (amplitudes, phases) if self.task_inputs else ()
         return Examples(
-            _batch(inputs[:, :num_support], targets[:, :num_support]),
-            _batch(inputs[:, num_support:], targets[:, num_support:]),
+            _batch(inputs[:, :num_support], targets[:, :num_support], parameters),
+            _batch(inputs[:, num_support:], targets[:, num_support:], parameters),
         )
 
     def measure(self, outputs: Tensor, targets: Tensor) -> dict[str, Tensor]:
@@ -42,7 +51,10 @@ class Sinusoid(SupervisedTasks):
         return {"mse": (outputs - targets).square().mean(dim=(1, 2))}
 
 
-def _batch(inputs: NDArray[np.float64], targets: NDArray[np.float64]) -> LabelledBatch:
-    """Pairs of numbers, each of shape (task, sample), all of equal weight."""
-    x, y = (torch.from_numpy(values[..., None].astype(np.float32)) for values in (inputs, targets))
+def _batch(
+    inputs: NDArray[np.float64], targets: NDArray[np.float64], parameters: Sequence[NDArray[np.float64]]
+) -> LabelledBatch:
+    """Pairs of numbers, each of shape (task, sample), of equal weight; inputs are followed by (task, 1) each."""
+    columns = np.stack([inputs, *(np.broadcast_to(each, inputs.shape) for each in parameters)], axis=-1)
+    x, y = (torch.from_numpy(values.astype(np.float32)) for values in (columns, targets[..., None]))
     return LabelledBatch(observations=x, weights=torch.full(x.shape[:2], 1 / x.shape[1]), targets=y)

@@ -32,7 +32,13 @@ class Examples:
 
 
 class SupervisedTasks(ABC):
-    """A distribution of few-shot learning tasks."""
+    """A distribution of few-shot learning tasks.
+
+    Attributes:
+        task_inputs: Whether inputs are followed by the parameters of the task, for an oracle.
+    """
+
+    task_inputs: bool = False
 
     @property
     def class_names(self) -> tuple[str, ...]:

@@ -32,7 +32,7 @@ HUGE = 2**64  # more than a generator takes for a seed
         ("--meta_batch_size=0", ["meta_batch_size", "0", "> 0"]),
         ("--meta_batch_size=null", ["meta_batch_size"]),
         ("--meta_batch_size=", ["meta_batch_size"]),
-        ("--adaptation.steps=0", ["adaptation.steps", "0", "> 0"]),
+        ("--adaptation.steps=-1", ["adaptation.steps", "-1", ">= 0"]),
         ("--adaptation.step_size=-1", ["adaptation.step_size", "-1", ">= 0"]),
         ("--adaptation.step_size=nan", ["adaptation.step_size", "nan"]),
         ("--adaptation.step_size=inf", ["adaptation.step_size", "inf"]),

@@ -10,6 +10,7 @@ from mamlrl.adaptation.build import make_estimator
 from mamlrl.errors import UserError
 from mamlrl.experiments.command_line import load_config
 from mamlrl.experiments.files import config_names, config_path, method_names
+from mamlrl.networks.context import ContextPolicy
 from mamlrl.networks.gaussian import DiagonalGaussian
 from mamlrl.networks.mlp import MlpPolicy
 
@@ -31,8 +32,23 @@ SPELLED_OUT = {
         "--adaptation.proximal.cg_iterations=5",
         "--adaptation.proximal.cg_tolerance=1e-6",
     ],
+    "pretrained": ["--adaptation.steps=0"],
+    "random": ["--iterations=0"],
+    "oracle": ["--env.wrappers=[task_observation]", "--adaptation.steps=0", "--evaluation.steps=0"],
+    "oracle_inputs": ["--data.task_inputs=true", "--adaptation.steps=0", "--evaluation.steps=0"],
+    "context": ["--policy.context_size=10", "--adaptation.adapted=context"],
+    "e_maml": ["--exploration_weight=1"],
 }
-FOR_POLICIES_ALONE = ("promp", "imaml")
+FOR_ONE_KIND = {
+    **dict.fromkeys(("promp", "imaml", "oracle", "context", "e_maml"), "policy"),
+    "oracle_inputs": "supervised",
+}
+EXAMPLE = {"policy": "navigation2d", "supervised": "sinusoid"}
+
+
+def example_of(method):
+    return EXAMPLE[FOR_ONE_KIND.get(method, "policy")]
+
 
 every_method = pytest.mark.parametrize("method", SPELLED_OUT)
 
@@ -43,7 +59,8 @@ def test_all_overlays_are_here():
 
 @every_method
 def test_an_overlay_is_its_settings_spelled_out(method):
-    assert load_config("navigation2d", ["--config", method]) == load_config("navigation2d", SPELLED_OUT[method])
+    name = example_of(method)
+    assert load_config(name, ["--config", method]) == load_config(name, SPELLED_OUT[method])
 
 
 @every_method
@@ -55,12 +72,13 @@ def test_an_overlay_states_no_kind(method):
 @pytest.mark.parametrize("name", KIND_OF)
 def test_an_overlay_goes_over_every_config_of_its_kinds(name, method):
     options = [f"--config={method}"]
-    if KIND_OF[name] != "policy" and method in FOR_POLICIES_ALONE:
+    if KIND_OF[name] != FOR_ONE_KIND.get(method, KIND_OF[name]):
         with pytest.raises(UserError, match=f"^config {method}: "):
             load_config(name, options)
         return
     config = load_config(name, options)
     network = MlpPolicy(1, DiagonalGaussian(1), (3,), "tanh")
+    network = ContextPolicy(network, 2) if method == "context" else network
     learned = network.num_parameters if method == "meta_sgd" else 0
     assert config.kind == KIND_OF[name]
     assert make_estimator(config.adaptation, network).rule.num_parameters == learned
@@ -68,7 +86,7 @@ def test_an_overlay_goes_over_every_config_of_its_kinds(name, method):
 
 @every_method
 def test_maml_can_be_laid_over_every_other(method):
-    adaptation = load_config("navigation2d", [f"--config={method}", "--config=maml"]).adaptation
+    adaptation = load_config(example_of(method), [f"--config={method}", "--config=maml"]).adaptation
     assert (adaptation.estimator, adaptation.learned_step_size, adaptation.proximal.weight) == ("maml", "none", 0)
 
 

@@ -97,6 +97,7 @@ def test_kinds_have_settings_of_their_own():
     policy, supervised = (set(setting_names(kind)) for kind in ("policy", "supervised"))
     assert {name.split(".")[0] for name in policy - supervised} == {
         "env", "policy", "sampling", "advantages", "trust_region", "promp", "adaptation", "evaluation",
+        "exploration_weight",
     }  # fmt: skip
     assert {name for name in policy - supervised if name.startswith(("adaptation", "evaluation"))} == {
         "adaptation.loss",
@@ -213,8 +214,8 @@ def test_any_parser_has_its_errors_explained():
 
 
 def test_a_config_is_checked_before_it_is_laid_over_another(tmp_path):
-    (tmp_path / "bad.yaml").write_text("adaptation: {steps: 0}\n")
+    (tmp_path / "bad.yaml").write_text("adaptation: {steps: -1}\n")
     (tmp_path / "good.yaml").write_text("adaptation: {steps: 3}\n")
     bad, good = tmp_path / "bad.yaml", tmp_path / "good.yaml"
-    with pytest.raises(UserError, match=f"^config {bad}: adaptation.steps must be > 0, got 0$"):
+    with pytest.raises(UserError, match=f"^config {bad}: adaptation.steps must be >= 0, got -1$"):
         load_config("navigation2d", [f"--config={bad}", f"--config={good}"])

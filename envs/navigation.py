@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 from gymnasium.spaces import Box
@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 
 from mamlrl.envs.arguments import check_choice, check_number, check_whole_number
+from mamlrl.envs.arrays import Array, on_host
 from mamlrl.envs.single_task_env import single_task_env
 from mamlrl.envs.task_env import Frame
 from mamlrl.envs.task_vector_env import TaskVectorEnv
@@ -33,6 +34,8 @@ class Navigation2DVectorEnv(TaskVectorEnv):
         goal_range: Half the side of the square that goals are drawn from.
         distance: `euclidean`, as in the original code, or `squared`, as in the paper's text.
         render_mode: None or `rgb_array`.
+        device: Where positions, rewards and observations are computed: `cpu`, or a GPU such as `cuda`.
+        array_module: `numpy` or `torch`; None stands for NumPy on the CPU, torch on a GPU.
     """
 
     def __init__(
@@ -44,6 +47,8 @@ class Navigation2DVectorEnv(TaskVectorEnv):
         goal_range: float = 0.5,
         distance: Literal["euclidean", "squared"] = "euclidean",
         render_mode: str | None = None,
+        device: str = "cpu",
+        array_module: str | None = None,
     ) -> None:
         check_number("goal_range", goal_range, above=0)
         check_choice("distance", distance, ("euclidean", "squared"))
@@ -57,32 +62,37 @@ class Navigation2DVectorEnv(TaskVectorEnv):
             horizon=horizon,
             max_episode_steps=max_episode_steps,
             render_mode=render_mode,
+            device=device,
+            array_module=array_module,
         )
         self.goal_range = goal_range
         self.distance = distance
-        self._positions = np.zeros((num_envs, 2))
+        self._positions = self.asarray(np.zeros((num_envs, 2)))
         self._paths = np.zeros((horizon + 1, num_envs, 2))  # for pictures only
 
     def sample_tasks(self, rng: np.random.Generator, num_tasks: int) -> NDArray[np.float64]:
         """Draws goals uniformly from the square, shape (num_tasks, 2)."""
         return rng.uniform(-self.goal_range, self.goal_range, (num_tasks, 2))
 
-    def _start(self, chosen: NDArray[np.bool_]) -> None:
-        self._positions[chosen] = 0.0
+    def _start(self, chosen: Array) -> None:
+        self._positions = self.xp.where(chosen[:, None], 0.0, self._positions)
 
-    def _advance(
-        self, actions: NDArray[Any], running: NDArray[np.bool_]
-    ) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
-        self._positions[running] += actions[running]
+    def _advance(self, actions: Array, running: Array) -> tuple[Array, Array]:
+        xp = self.xp
+        self._positions = xp.where(running[:, None], self._positions + actions, self._positions)
         if self.render_mode is not None:
-            self._paths[self._elapsed[running] + 1, running] = self._positions[running]
+            self._remember(on_host(running))
         offsets = self._positions - self.tasks
-        squared = np.square(offsets).sum(axis=1)
-        rewards = -squared if self.distance == "squared" else -np.sqrt(squared)
-        return rewards, np.all(np.abs(offsets) < GOAL_RADIUS, axis=1)
+        squared = xp.sum(xp.square(offsets), axis=1)
+        rewards = -squared if self.distance == "squared" else -xp.sqrt(squared)
+        return rewards, xp.all(xp.abs(offsets) < GOAL_RADIUS, axis=1)
 
-    def _observe(self) -> NDArray[np.float64]:
-        return self._positions.copy()
+    def _remember(self, running: NDArray[np.bool_]) -> None:
+        """Keeps where the running points are, for pictures."""
+        self._paths[on_host(self._elapsed)[running] + 1, running] = on_host(self._positions)[running]
+
+    def _observe(self) -> Array:
+        return self.asarray(self._positions, copy=True)
 
     def describe_task(self, task: NDArray[np.float64]) -> str:
         """See `TaskEnv.describe_task`."""
@@ -94,10 +104,10 @@ class Navigation2DVectorEnv(TaskVectorEnv):
         corner = np.full(2, self.goal_range)
         canvas.rectangle([*self._pixel(corner * [-1, 1]), *self._pixel(corner * [1, -1])], outline="lightgray")
         unit = self.frame_size / 120
-        path = self._paths[: self._elapsed[index] + 1, index]
+        path = self._paths[: int(self._elapsed[index]) + 1, index]
         canvas.line([self._pixel(point) for point in path], fill="silver", width=round(unit))
-        canvas.circle(self._pixel(self.tasks[index]), 3 * unit, fill="green")
-        canvas.circle(self._pixel(self._positions[index]), 2 * unit, fill="black")
+        for places, radius, colour in ((self.tasks, 3, "green"), (self._positions, 2, "black")):
+            canvas.circle(self._pixel(on_host(places[index])), radius * unit, fill=colour)
         return np.asarray(image)
 
     def _pixel(self, point: NDArray[np.float64]) -> tuple[float, float]:

@@ -10,6 +10,8 @@ from gymnasium.spaces import Box
 from gymnasium.vector import VectorEnv
 from numpy.typing import NDArray
 
+from mamlrl.envs.arrays import Array
+
 Frame = NDArray[np.uint8]  # a picture, shape (height, width, 3)
 
 
@@ -48,6 +50,9 @@ class TaskEnv(VectorEnv[Any, Any, Any], ABC):
     Samplers copy arrays on the way in and out: an environment may use its own again, and write into what it is
     given. They check shapes, types and numbers, and tell users which method an error came from.
 
+    Arrays are those of the environment's device: NumPy arrays on the CPU, unless `xp` and `device` say otherwise.
+    Tasks are drawn and given as NumPy arrays everywhere.
+
     This is everything that samplers, films and wrappers rely on. Families subclass `TaskVectorEnv`, which
     implements it on arrays of all sub-environments; wrappers subclass `wrappers.wrapper.TaskWrapper`.
 
@@ -58,6 +63,8 @@ class TaskEnv(VectorEnv[Any, Any, Any], ABC):
         observation_space: Space of the observations of all sub-environments.
         action_space: Space of the actions of all sub-environments.
         horizon: Steps after which an episode is truncated.
+        xp: The array API's namespace of the environment's arrays: by default NumPy; on a GPU, that of torch.
+        device: Where its arrays live: by default `cpu`; of torch tensors, a `torch.device`.
         task_space: Space of one task's parameters; a task outside it is refused.
         tasks: Task of every sub-environment, shape (num_envs, *task_space.shape); only `set_tasks` and `reset`
             change it.
@@ -70,9 +77,19 @@ class TaskEnv(VectorEnv[Any, Any, Any], ABC):
 
     horizon: int
     task_space: Box
-    tasks: NDArray[np.float64]
-    diverged: NDArray[np.bool_]
+    tasks: Array
+    diverged: Array
     frame_size: int
+
+    @property
+    def xp(self) -> Any:
+        """The array API's namespace of the environment's arrays."""
+        return np
+
+    @property
+    def device(self) -> Any:
+        """Where the environment's arrays live."""
+        return "cpu"
 
     @abstractmethod
     def sample_tasks(self, rng: np.random.Generator, num_tasks: int) -> NDArray[np.float64]:
@@ -116,7 +133,7 @@ class TaskEnv(VectorEnv[Any, Any, Any], ABC):
     @abstractmethod
     def reset(
         self, *, seed: int | None = None, options: dict[str, Any] | None = None
-    ) -> tuple[NDArray[Any], dict[str, Any]]:
+    ) -> tuple[Array, dict[str, Any]]:
         """Starts new episodes.
 
         Args:
@@ -132,9 +149,7 @@ class TaskEnv(VectorEnv[Any, Any, Any], ABC):
         """
 
     @abstractmethod
-    def step(
-        self, actions: NDArray[Any]
-    ) -> tuple[NDArray[Any], NDArray[np.float64], NDArray[np.bool_], NDArray[np.bool_], dict[str, Any]]:
+    def step(self, actions: Array) -> tuple[Array, Array, Array, Array, dict[str, Any]]:
         """Steps every running sub-environment once.
 
         Args:

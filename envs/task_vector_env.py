@@ -15,6 +15,7 @@ from gymnasium.vector.utils import batch_space
 from numpy.typing import NDArray
 
 from mamlrl.envs.arguments import check_array, check_choice, check_mask, check_options, check_whole_number
+from mamlrl.envs.arrays import Array, choose_module, find_device, namespace, on_host, rows
 from mamlrl.envs.task_env import Frame, TaskEnv
 
 
@@ -27,7 +28,8 @@ class TaskVectorEnv(TaskEnv):
     """A task family; see `TaskEnv` for what it promises.
 
     A family sets the spaces, and implements `sample_tasks`, `_start`, `_advance`, `_observe` and `_draw` on arrays
-    of all sub-environments.
+    of all sub-environments. A family that takes a device and passes it on gets, and returns, arrays of this
+    device; written with `self.xp`, its code is the same for all (`arrays`).
 
     Args:
         num_envs: Number of sub-environments.
@@ -37,6 +39,8 @@ class TaskVectorEnv(TaskEnv):
         horizon: Steps after which an episode is truncated.
         max_episode_steps: Gymnasium's name of the horizon, which `make_vec` takes from specs; the smaller counts.
         render_mode: None or `rgb_array`.
+        device: Where the family's arrays live: `cpu`, or a GPU such as `cuda`.
+        array_module: `numpy` or `torch`, whose arrays they are; None stands for NumPy on the CPU, torch on a GPU.
 
     Raises:
         ValueError: If an argument is unusable; the message names it.
@@ -59,6 +63,8 @@ class TaskVectorEnv(TaskEnv):
         horizon: int,
         render_mode: str | None = None,
         max_episode_steps: int | None = None,
+        device: str = "cpu",
+        array_module: str | None = None,
     ) -> None:
         check_whole_number("num_envs", num_envs, least=1)
         check_whole_number("horizon", horizon, least=1)
@@ -67,6 +73,8 @@ class TaskVectorEnv(TaskEnv):
             horizon = min(horizon, max_episode_steps)
         if render_mode is not None:
             check_choice("render_mode", render_mode, self.metadata["render_modes"])
+        self.array_module = choose_module(array_module, device)
+        self._device = find_device(self.array_module, device)
         self.num_envs = num_envs
         self.horizon = horizon
         self.render_mode = render_mode
@@ -75,12 +83,27 @@ class TaskVectorEnv(TaskEnv):
         self.observation_space = batch_space(observation_space, num_envs)
         self.action_space = batch_space(action_space, num_envs)
         self.task_space = task_space
-        self.tasks = np.zeros((num_envs, *task_space.shape))
+        self.tasks = self.asarray(np.zeros((num_envs, *task_space.shape)))
         self._tasks_are_set = False
         self._was_reset = False
-        self._elapsed = np.zeros(num_envs, dtype=np.int64)
-        self._terminated = np.zeros(num_envs, dtype=np.bool_)
-        self.diverged = np.zeros(num_envs, dtype=np.bool_)
+        self._elapsed = self.asarray(np.zeros(num_envs, dtype=np.int64))
+        self._terminated, self.diverged = (self.asarray(np.zeros(num_envs, dtype=np.bool_)) for _ in range(2))
+        if isinstance(action_space, Box):
+            self._action_bounds = self.asarray(action_space.low), self.asarray(action_space.high)
+
+    @property
+    def xp(self) -> Any:
+        """See `TaskEnv`."""
+        return namespace(self.array_module)
+
+    @property
+    def device(self) -> Any:
+        """See `TaskEnv`."""
+        return self._device
+
+    def asarray(self, values: Any, dtype: Any = None, copy: bool | None = None) -> Array:
+        """Returns values as an array of the environment's device, the same memory where possible."""
+        return self.xp.asarray(values, dtype=dtype, device=self._device, copy=copy)
 
     @property
     def spec(self) -> EnvSpec | None:
@@ -92,13 +115,11 @@ class TaskVectorEnv(TaskEnv):
         self._spec = with_horizon(spec, self.horizon)
 
     @abstractmethod
-    def _start(self, chosen: NDArray[np.bool_]) -> None:
+    def _start(self, chosen: Array) -> None:
         """Puts the chosen sub-environments, a (num_envs,) mask, into initial states."""
 
     @abstractmethod
-    def _advance(
-        self, actions: NDArray[Any], running: NDArray[np.bool_]
-    ) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
+    def _advance(self, actions: Array, running: Array) -> tuple[Array, Array]:
         """Steps the running sub-environments; the values returned for the others are ignored.
 
         Args:
@@ -110,7 +131,7 @@ class TaskVectorEnv(TaskEnv):
         """
 
     @abstractmethod
-    def _observe(self) -> NDArray[Any]:
+    def _observe(self) -> Array:
         """Returns the current observations in fresh memory."""
 
     @abstractmethod
@@ -128,46 +149,45 @@ class TaskVectorEnv(TaskEnv):
         for index, task in enumerate(tasks):
             if not self.task_space.contains(task.astype(self.task_space.dtype)):
                 raise ValueError(f"task {index}, {task.tolist()}, lies outside {self.task_space}")
-        self.tasks = np.repeat(tasks, self.num_envs // len(tasks), axis=0)
+        self.tasks = self.asarray(np.repeat(tasks, self.num_envs // len(tasks), axis=0))
         self._tasks_are_set = True
 
     def reset(
         self, *, seed: int | None = None, options: dict[str, Any] | None = None
-    ) -> tuple[NDArray[Any], dict[str, Any]]:
+    ) -> tuple[Array, dict[str, Any]]:
         """See `TaskEnv.reset`."""
         check_options(options, ["reset_mask"])
         everything = np.ones(self.num_envs, dtype=np.bool_)
-        chosen = check_mask("reset_mask", (options or {}).get("reset_mask", everything), self.num_envs)
-        if not self._was_reset:
-            chosen = everything
+        mask = on_host((options or {}).get("reset_mask", everything))
+        chosen = check_mask("reset_mask", mask, self.num_envs)
+        chosen = self.asarray(chosen if self._was_reset else everything)
         VectorEnv.reset(self, seed=seed)  # sets `np_random`
         if not self._tasks_are_set:
-            self.tasks[chosen] = self.sample_tasks(self.np_random, self.num_envs)[chosen]
+            drawn = self.asarray(self.sample_tasks(self.np_random, self.num_envs))
+            self.tasks = self.xp.where(rows(chosen, drawn), drawn, self.tasks)
         self._was_reset = True
-        self._elapsed[chosen] = 0
-        self._terminated[chosen] = False
-        self.diverged[chosen] = False
+        self._elapsed = self.xp.where(chosen, 0, self._elapsed)
+        self._terminated, self.diverged = self._terminated & ~chosen, self.diverged & ~chosen
         self._start(chosen)
         return self._observe(), {}
 
-    def step(
-        self, actions: NDArray[Any]
-    ) -> tuple[NDArray[Any], NDArray[np.float64], NDArray[np.bool_], NDArray[np.bool_], dict[str, Any]]:
+    def step(self, actions: Array) -> tuple[Array, Array, Array, Array, dict[str, Any]]:
         """See `TaskEnv.step`."""
         if not self._was_reset:
             raise gymnasium.error.ResetNeeded("call reset() before step()")
-        actions = np.asarray(actions)
-        if actions.shape != self.action_space.shape:
-            raise ValueError(f"actions must have shape {self.action_space.shape}, got {actions.shape}")
+        actions, xp = self.asarray(actions), self.xp
+        if tuple(actions.shape) != self.action_space.shape:
+            raise ValueError(f"actions must have shape {self.action_space.shape}, got {tuple(actions.shape)}")
         if isinstance(self.single_action_space, Box):
-            actions = np.clip(actions, self.single_action_space.low, self.single_action_space.high)
+            actions = actions.clip(*self._action_bounds)
         running = ~self._terminated & (self._elapsed < self.horizon)
         rewards, terminated = self._advance(actions, running)
-        self._elapsed += running
-        self._terminated |= running & terminated
+        self._elapsed = self._elapsed + running
+        self._terminated = self._terminated | (running & terminated)
         truncated = self._elapsed >= self.horizon
-        info = {"diverged": self.diverged.copy()}
-        return self._observe(), np.where(running, rewards, 0.0), self._terminated.copy(), truncated, info
+        info = {"diverged": self.asarray(self.diverged, copy=True)}
+        ended = self.asarray(self._terminated, copy=True)
+        return self._observe(), xp.where(running, rewards, 0.0), ended, truncated, info
 
     def render(self) -> tuple[Frame, ...] | None:
         """See `TaskEnv.render`."""

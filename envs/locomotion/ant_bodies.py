@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 
+from mamlrl.envs.arrays import Array
 from mamlrl.envs.locomotion.body import Body, gymnasium_model
 from mamlrl.envs.locomotion.task_distribution import Motion
 from mamlrl.envs.physics.batch_simulator import add_field_sensors, fill_fields_on_reset
 from mamlrl.envs.physics.engine import mujoco
-from mamlrl.envs.physics.simulator import Array, FloatArray, Simulator
+from mamlrl.envs.physics.simulator import FloatArray, Simulator
 from mamlrl.envs.physics.step_functions import CONTACT_FORCES, run_after_each_step
 from mamlrl.envs.pictures.rendering import View
 

@@ -10,9 +10,10 @@ import gymnasium
 import numpy as np
 
 from mamlrl.envs.arguments import check_weight
+from mamlrl.envs.arrays import Array
 from mamlrl.envs.locomotion.task_distribution import Motion
 from mamlrl.envs.physics.engine import mujoco
-from mamlrl.envs.physics.simulator import Array, FloatArray, Simulator
+from mamlrl.envs.physics.simulator import FloatArray, Simulator
 from mamlrl.envs.pictures.rendering import View
 
 

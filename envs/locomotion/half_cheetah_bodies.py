@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 
+from mamlrl.envs.arrays import Array
 from mamlrl.envs.locomotion.body import Body, gymnasium_model
 from mamlrl.envs.locomotion.task_distribution import Motion
 from mamlrl.envs.physics.engine import mujoco
-from mamlrl.envs.physics.simulator import Array, FloatArray, Simulator
+from mamlrl.envs.physics.simulator import FloatArray, Simulator
 
 MODEL_FILE = "half_cheetah.xml"
 # Number of the body: its coordinates are x, z and an angle about y, and each other body has one more angle

@@ -7,13 +7,13 @@ from typing import Any, ClassVar
 
 import numpy as np
 from gymnasium.spaces import Box
-from numpy.typing import NDArray
 
 from mamlrl.envs.arguments import check_choice, check_whole_number
+from mamlrl.envs.arrays import Array, may_be_any, on_host
 from mamlrl.envs.locomotion.body import Body
-from mamlrl.envs.locomotion.build import make_simulator
+from mamlrl.envs.locomotion.build import device_of, make_simulator
 from mamlrl.envs.locomotion.task_distribution import TaskDistribution
-from mamlrl.envs.physics.simulator import Array, FloatArray, on_host
+from mamlrl.envs.physics.simulator import FloatArray
 from mamlrl.envs.pictures.rendering import ModelRenderer
 from mamlrl.envs.task_env import Frame
 from mamlrl.envs.task_vector_env import TaskVectorEnv
@@ -36,6 +36,7 @@ class LocomotionVectorEnv(TaskVectorEnv):
         simulator: `batch` for MuJoCo's batch engine, in double precision on the CPU; `warp` for MuJoCo Warp, in
             single precision, made for GPUs.
         device: Device of MuJoCo Warp, where rewards and observations are computed, too: `cpu` or a GPU, `cuda`.
+        array_module: `numpy` or `torch`; None stands for NumPy on the CPU, torch on a GPU.
         render_mode: None or `rgb_array`.
 
     Attributes:
@@ -58,6 +59,7 @@ class LocomotionVectorEnv(TaskVectorEnv):
         num_threads: int = 0,
         simulator: str = "batch",
         device: str = "cpu",
+        array_module: str | None = None,
         render_mode: str | None = None,
     ) -> None:
         check_choice("family", family, self.bodies)
@@ -72,15 +74,17 @@ class LocomotionVectorEnv(TaskVectorEnv):
             horizon=horizon,
             max_episode_steps=max_episode_steps,
             render_mode=render_mode,
+            device=device_of(simulator, device),
+            array_module=array_module,
         )
         self.task = task
         self.family = family
         self.body = body
-        self.simulator = make_simulator(simulator, body, num_envs, num_threads, device)
+        self.simulator = make_simulator(simulator, body, num_envs, num_threads, device, array_module)
         self.metadata = {**self.metadata, "render_fps": round(1 / self.simulator.time_step)}
         body.look(self.simulator)
         self._positions = body.position(self.simulator)
-        self._observations = self.simulator.xp.zeros_like(body.observe(self.simulator))
+        self._observations = self.xp.zeros_like(body.observe(self.simulator))
         self._renderer: ModelRenderer | None = None
 
     def __getstate__(self) -> dict[str, Any]:
@@ -95,37 +99,34 @@ class LocomotionVectorEnv(TaskVectorEnv):
         """See `TaskEnv.sample_test_tasks`."""
         return self.task.sample_test(rng, num_tasks)
 
-    def _start(self, chosen: NDArray[np.bool_]) -> None:
-        states = self.body.sample_states(self.np_random, int(chosen.sum()))
-        self.task.configure(self.simulator, chosen, self.tasks[chosen])
-        self.simulator.reset(chosen, *states)
-        self.body.look(self.simulator)
-        here = self.simulator.asarray(chosen)
-        self._positions[here] = self.body.position(self.simulator)[here]
-        self._observations[here] = self.body.observe(self.simulator)[here]
+    def _start(self, chosen: Array) -> None:
+        xp, simulator, body = self.xp, self.simulator, self.body
+        restarted = on_host(chosen)
+        states = body.sample_states(self.np_random, int(restarted.sum()))
+        self.task.configure(simulator, chosen, on_host(self.tasks)[restarted])
+        simulator.reset(chosen, *states)
+        body.look(simulator)
+        self._positions = xp.where(chosen[:, None], body.position(simulator), self._positions)
+        self._observations = xp.where(chosen[:, None], body.observe(simulator), self._observations)
 
-    def _advance(self, actions: NDArray[Any], running: NDArray[np.bool_]) -> tuple[FloatArray, NDArray[np.bool_]]:
-        rewards, diverged, ended = self._advance_here(*map(self.simulator.asarray, (actions, running, self.tasks)))
-        self.diverged |= on_host(diverged)
-        return np.asarray(on_host(rewards), dtype=np.float64), on_host(ended)
-
-    def _advance_here(self, actions: Array, running: Array, tasks: Array) -> tuple[Array, Array, Array]:
-        """Does the work of `_advance` on the simulator's device; returns rewards, who diverged, who ended."""
-        simulator, body = self.simulator, self.body
+    def _advance(self, actions: Array, running: Array) -> tuple[Array, Array]:
+        xp, simulator, body = self.xp, self.simulator, self.body
         diverged = simulator.step(actions, running)
         with np.errstate(invalid="ignore", over="ignore"):  # diverged simulations, whose values are not used
             body.look(simulator)
             motion = body.motion(simulator, self._positions)
-            rewards = self.task.reward(motion, tasks) + body.reward(simulator, actions)
+            rewards = self.task.reward(motion, self.tasks) + body.reward(simulator, actions)
             observations = body.observe(simulator)
         stopped = diverged | ~running
-        if stopped.any():
-            observations[stopped] = self._observations[stopped]
+        if may_be_any(stopped):
+            observations = xp.where(stopped[:, None], self._observations, observations)
         self._observations, self._positions = observations, motion.position
-        return simulator.xp.where(diverged, 0.0, rewards), diverged, diverged | body.ended(simulator)
+        self.diverged = self.diverged | diverged
+        rewards = xp.where(diverged, 0.0, xp.asarray(rewards, dtype=xp.float64))
+        return rewards, diverged | body.ended(simulator)
 
-    def _observe(self) -> FloatArray:
-        return np.array(on_host(self._observations), dtype=np.float64)
+    def _observe(self) -> Array:
+        return self.xp.asarray(self._observations, dtype=self.xp.float64, copy=True)
 
     def describe_task(self, task: FloatArray) -> str:
         """See `TaskEnv.describe_task`."""
@@ -135,7 +136,7 @@ class LocomotionVectorEnv(TaskVectorEnv):
         if self._renderer is None:
             self._renderer = ModelRenderer(self.body.model, self.frame_size, self.body.view)
         torso = self._renderer.pose(on_host(self.simulator.positions[index]))
-        return self._renderer.draw(self.task.markers(self.tasks[index], torso))
+        return self._renderer.draw(self.task.markers(on_host(self.tasks[index]), torso))
 
     def close_extras(self, **kwargs: Any) -> None:
         """Frees the graphics context that pictures are drawn in."""

@@ -8,8 +8,9 @@ import numpy as np
 from gymnasium.spaces import Box
 
 from mamlrl.envs.arguments import check_number
+from mamlrl.envs.arrays import Array
 from mamlrl.envs.locomotion.task_distribution import Motion, TaskDistribution
-from mamlrl.envs.physics.simulator import Array, FloatArray, Simulator
+from mamlrl.envs.physics.simulator import FloatArray, Simulator
 from mamlrl.envs.pictures.markers import Arrow, Post, arrow_above
 
 PARAMETERS = ("mass", "friction", "damping", "strength")

@@ -10,7 +10,8 @@ from typing import Any
 import numpy as np
 from gymnasium.spaces import Box
 
-from mamlrl.envs.physics.simulator import Array, FloatArray, Simulator
+from mamlrl.envs.arrays import Array
+from mamlrl.envs.physics.simulator import FloatArray, Simulator
 from mamlrl.envs.pictures.markers import Arrow, Post
 from mamlrl.envs.task_env import parameters_text
 

@@ -10,8 +10,9 @@ from gymnasium.spaces import Box
 from numpy.typing import NDArray
 
 from mamlrl.envs.arguments import check_number, check_range
+from mamlrl.envs.arrays import Array
 from mamlrl.envs.locomotion.task_distribution import Motion, TaskDistribution
-from mamlrl.envs.physics.simulator import Array, FloatArray
+from mamlrl.envs.physics.simulator import FloatArray
 from mamlrl.envs.pictures.markers import Arrow, Post, arrow_above, post_at
 
 

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
-from contextlib import suppress
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 from math import isfinite
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from mamlrl.envs.arrays import Array, namespace, on_host
 from mamlrl.envs.physics.engine import MODEL_FIELDS, Batch, SimulationError, mujoco
 from mamlrl.envs.physics.simulator import SCALABLE, FloatArray, Simulator
 
@@ -37,9 +38,8 @@ class BatchSimulator(Simulator):
         forward: Whether `step` ends with `mj_forward`, which makes fields those of the state reached, rather than
             what the last substep computed on its way. The motion is the same, bit for bit.
         num_threads: Threads to use at most; 0 stands for one per CPU.
+        array_module: `numpy`, or `torch` for tensors of the same memory.
     """
-
-    xp = np
 
     def __init__(
         self,
@@ -49,8 +49,10 @@ class BatchSimulator(Simulator):
         fields: Sequence[str] = (),
         forward: bool = False,
         num_threads: int = 0,
+        array_module: str = "numpy",
     ) -> None:
-        self._arguments = (model, num_simulations, substeps, tuple(fields), forward, num_threads)
+        self._arguments = (model, num_simulations, substeps, tuple(fields), forward, num_threads, array_module)
+        self.xp = namespace(array_module)
         threads = min(num_threads or os.cpu_count() or 1, num_simulations)
         self._batch: Any = Batch(model, num_simulations, threads)
         self._model = model
@@ -59,11 +61,13 @@ class BatchSimulator(Simulator):
         self._batch.warning[..., 1] = _TOLD
         self._default_state = self._batch.state[0].copy()
         self._disabled = self._batch.expand("opt.disableflags")
-        self.positions = self._batch.bind("qpos")
-        self.velocities = self._batch.bind("qvel")
+        self._positions: FloatArray = self._batch.bind("qpos")
+        self._velocities: FloatArray = self._batch.bind("qvel")
+        self.positions, self.velocities = (self.xp.asarray(each) for each in (self._positions, self._velocities))
         self._positions_and_velocities = self._batch.state[:, 1 : 1 + model.nq + model.nv]  # the time comes first
         self._controls: FloatArray = self._batch.bind("ctrl")
-        self.fields = {name: self._batch.bind(name) for name in fields}
+        self._fields: dict[str, FloatArray] = {name: self._batch.bind(name) for name in fields}
+        self.fields = {name: self._view(values) for name, values in self._fields.items()}
         self.time_step = substeps * float(model.opt.timestep)
 
     def __reduce__(self) -> tuple[Any, ...]:
@@ -72,7 +76,7 @@ class BatchSimulator(Simulator):
         for name in MODEL_FIELDS:
             if (values := batch.expanded(name)) is not None:
                 changed[name] = values.copy()
-        fields = {name: values.copy() for name, values in self.fields.items()}
+        fields = {name: values.copy() for name, values in self._fields.items()}
         return type(self), self._arguments, (batch.state.copy(), changed, fields)
 
     def __setstate__(self, saved: tuple[FloatArray, dict[str, NDArray[Any]], dict[str, FloatArray]]) -> None:
@@ -82,48 +86,62 @@ class BatchSimulator(Simulator):
         for name, values in changed.items():
             self._batch.expand(name)[...] = values
         for name, values in fields.items():
-            self.fields[name].flags.writeable = True  # memory that only calls of the batch write to
-            self.fields[name][...] = values
-            self.fields[name].flags.writeable = False
+            with _writable(self._fields[name]) as field:
+                field[...] = values
 
-    def reset(self, chosen: NDArray[np.bool_], positions: FloatArray, velocities: FloatArray) -> None:
+    def _view(self, field: FloatArray) -> Array:
+        """Returns the memory of a derived field as an array of the simulator's module."""
+        with _writable(field):  # torch knows no memory that cannot be written to
+            return self.asarray(field)
+
+    def reset(self, chosen: Array, positions: Array, velocities: Array) -> None:
         """See `Simulator.reset`."""
+        chosen = on_host(chosen)
         self._batch.state[chosen] = self._default_state
-        self.positions[chosen] = positions
-        self.velocities[chosen] = velocities
+        self._positions[chosen] = positions
+        self._velocities[chosen] = velocities
         flags = self._disabled.copy()
         self._disabled[...] = flags & ~int(mujoco.mjtDisableBit.mjDSBL_SENSOR)
         self._batch.forward(chosen)
         self._disabled[...] = flags
 
-    def step(self, controls: FloatArray, running: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    def step(self, controls: Array, running: Array) -> Array:
         """See `Simulator.step`."""
-        batch = self._batch
+        batch, running = self._batch, on_host(running)
         with suppress(SimulationError):  # `status` tells which simulations it is about
             self.integrate(controls, running)
         warned = batch.warning[..., 1] != _TOLD
         if not warned.any() and not batch.status.any() and isfinite(self._positions_and_velocities.sum()):
-            return np.zeros(len(running), dtype=np.bool_)
+            return self.asarray(np.zeros(len(running), dtype=np.bool_))
         stable = np.isfinite(self._positions_and_velocities).all(axis=1)
         unstable = ~stable | warned[:, _UNSTABLE].any(axis=1) | (batch.status != 0)
-        diverged: NDArray[np.bool_] = running & unstable
+        diverged = running & unstable
         batch.warning[..., 1] = _TOLD
         batch.state[diverged] = self._default_state
-        return diverged
+        return self.asarray(diverged)
 
-    def integrate(self, controls: FloatArray, running: NDArray[np.bool_]) -> None:
+    def integrate(self, controls: Array, running: Array) -> None:
         """See `Simulator.integrate`."""
-        self._controls[...] = controls
-        self._batch.step(running, self._substeps, self._stage)
+        self._controls[...] = on_host(controls)
+        self._batch.step(on_host(running), self._substeps, self._stage)
 
-    def scale(self, parameter: str, chosen: NDArray[np.bool_], factors: FloatArray) -> None:
+    def scale(self, parameter: str, chosen: Array, factors: FloatArray) -> None:
         """See `Simulator.scale`."""
+        chosen = on_host(chosen)
         for name in SCALABLE[parameter]:
             original: FloatArray = getattr(self._model, name)
             ones = (1,) * (original.ndim - 1)
             self._batch.expand(name)[chosen] = original * factors.reshape(*factors.shape, *ones)
         if parameter == "mass":  # quantities that the constraint solver derives from it
             self._batch.set_const(chosen)
+
+
+@contextmanager
+def _writable(field: FloatArray) -> Iterator[FloatArray]:
+    """Lets a derived field be written to, whose memory only calls of the batch write to otherwise."""
+    field.flags.writeable = True
+    yield field
+    field.flags.writeable = False
 
 
 def add_field_sensors(spec: mujoco.MjSpec, body: str) -> None:

@@ -9,19 +9,15 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from mamlrl.envs.arrays import Array
+
 FloatArray = NDArray[np.float64]
-Array = Any  # of the simulator's device: a NumPy array on the CPU, a torch tensor on a GPU
 SCALABLE = {  # parameter, and the model's fields that are proportional to it
     "mass": ("body_mass", "body_inertia"),
     "friction": ("geom_friction",),
     "damping": ("dof_damping",),
     "strength": ("actuator_gear",),
 }
-
-
-def on_host(array: Array) -> NDArray[Any]:
-    """Returns an array as a NumPy array, which is the same memory if it is on the CPU."""
-    return array if isinstance(array, np.ndarray) else array.cpu().numpy()
 
 
 class Simulator(ABC):

@@ -8,7 +8,6 @@ from typing import Any
 from torch import Tensor
 
 from mamlrl.envs.physics.engine import mujoco
-from mamlrl.envs.physics.simulator import Array
 from mamlrl.envs.physics.warp_engine import mujoco_warp, warp
 from mamlrl.envs.physics.warp_kernels import align_with_capsules
 
@@ -32,11 +31,6 @@ class Kept:
         self.source, self.target = warp.from_torch(rows), warp.from_torch(self.tensor.view(rows.shape))
         self.initial = warp.from_torch(rows[0].clone())
         self.shape = tuple(rows.shape)
-
-
-def view(tensor: Tensor) -> Array:
-    """Returns the same memory as what environments work on: a NumPy array on the CPU, a tensor on a GPU."""
-    return tensor.numpy() if tensor.device.type == "cpu" else tensor
 
 
 def put_model(model: mujoco.MjModel, num_simulations: int, expanded: Sequence[str], deterministic: bool) -> Any:

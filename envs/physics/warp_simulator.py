@@ -7,17 +7,15 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
-import numpy as np
 import torch
 from torch import Tensor
 
-from mamlrl.devices import make_device
+from mamlrl.envs.arrays import Array, choose_module, find_device, namespace
 from mamlrl.envs.physics.engine import mujoco
-from mamlrl.envs.physics.simulator import SCALABLE, Array, FloatArray, Simulator
+from mamlrl.envs.physics.simulator import SCALABLE, FloatArray, Simulator
 from mamlrl.envs.physics.warp_engine import mujoco_warp, torch_namespace, warp
 from mamlrl.envs.physics.warp_kernels import keep_field, keep_state, mark_overflow, mark_unstable
-from mamlrl.envs.physics.warp_memory import Kept, make_data, put_model, view
-from mamlrl.errors import UserError
+from mamlrl.envs.physics.warp_memory import Kept, make_data, put_model
 
 _DERIVED_FROM_MASS = ("body_subtreemass", "body_invweight0", "dof_invweight0", "actuator_acc0")
 _EXPANDED = (*(name for names in SCALABLE.values() for name in names), *_DERIVED_FROM_MASS)
@@ -28,7 +26,7 @@ _LOCK = threading.Lock()  # Warp's current device belongs to the process, not to
 class WarpSimulator(Simulator):
     """Simulations on MuJoCo Warp, in float32: on a GPU, or on one core of the CPU.
 
-    On a GPU, arrays are torch tensors; on a CPU, NumPy arrays. A step is one graph of kernels, captured once. It
+    Warp, NumPy and torch share the memory of arrays. A step is one graph of kernels, captured once. It
     computes all simulations; those that do not run keep what they have. Kernels are compiled when they are first
     needed, which takes a minute or two, and kept in Warp's cache folder.
 
@@ -40,9 +38,10 @@ class WarpSimulator(Simulator):
         forward: Whether `step` ends by computing the fields of the state reached, rather than keeping what the
             last substep computed on its way. The motion is the same.
         device: `cpu`, or a GPU: `cuda`, `cuda:1`.
+        array_module: `numpy` or `torch`; None stands for NumPy on the CPU, torch on a GPU.
 
     Raises:
-        ValueError: If there is no such device.
+        ValueError: If there is no such device, or NumPy is to have arrays on a GPU.
     """
 
     def __init__(
@@ -53,16 +52,14 @@ class WarpSimulator(Simulator):
         fields: Sequence[str] = (),
         forward: bool = False,
         device: str = "cpu",
+        array_module: str | None = None,
     ) -> None:
-        self._arguments = (model, num_simulations, substeps, tuple(fields), forward, device)
+        self._arguments = (model, num_simulations, substeps, tuple(fields), forward, device, array_module)
         self._original, self._substeps, self._forward = model, substeps, forward
-        try:
-            self._torch_device = make_device(device)
-        except UserError as error:
-            raise ValueError(str(error)) from error
+        self._torch_device: torch.device = find_device("torch", device)
+        self.xp = namespace(choose_module(array_module, device))
         self.time_step = substeps * float(model.opt.timestep)
         on_gpu = self._torch_device.type == "cuda"
-        self.xp = torch_namespace if on_gpu else np
         with self._in_use():
             self._model = put_model(model, num_simulations, _EXPANDED, deterministic=on_gpu)
             self._data = make_data(model, num_simulations)
@@ -87,13 +84,17 @@ class WarpSimulator(Simulator):
         data = self._data
         self._state = [Kept(array) for array in (data.qpos, data.qvel, data.qacc_warmstart)]
         self._kept_fields = {name: Kept(getattr(data, name)) for name in fields}
-        self.positions, self.velocities, self._warm_starts = (view(kept.tensor) for kept in self._state)
-        self.fields = {name: view(kept.tensor) for name, kept in self._kept_fields.items()}
-        self._parameters = {name: view(warp.to_torch(getattr(self._model, name))) for name in _EXPANDED}
-        self._controls = view(warp.to_torch(data.ctrl))
+        self.positions, self.velocities, self._warm_starts = (self._view(kept.tensor) for kept in self._state)
+        self.fields = {name: self._view(kept.tensor) for name, kept in self._kept_fields.items()}
+        self._parameters = {name: self._view(warp.to_torch(getattr(self._model, name))) for name in _EXPANDED}
+        self._controls = self._view(warp.to_torch(data.ctrl))
         masks = torch.zeros((2, data.nworld), dtype=torch.bool, device=self._torch_device)
-        self._running_view, self._diverged_view = (view(mask) for mask in masks)
+        self._running_view, self._diverged_view = (self._view(mask) for mask in masks)
         self._running, self._diverged = (warp.from_torch(mask) for mask in masks)
+
+    def _view(self, tensor: Tensor) -> Array:
+        """Returns the same memory as an array of the simulator's module."""
+        return tensor if self.xp is torch_namespace else tensor.numpy()
 
     def __reduce__(self) -> tuple[Any, ...]:
         """Copies and pickles: memory and graph are made anew, and the memory filled with the same numbers."""

@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 from gymnasium.spaces import Box
 from gymnasium.vector.utils import batch_space
-from numpy.typing import NDArray
 
+from mamlrl.envs.arrays import Array
 from mamlrl.envs.task_env import TaskEnv
 from mamlrl.envs.wrappers.wrapper import TaskWrapper
 
@@ -36,18 +36,17 @@ class TaskObservation(TaskWrapper):
 
     def reset(
         self, *, seed: int | None = None, options: dict[str, Any] | None = None
-    ) -> tuple[NDArray[np.float64], dict[str, Any]]:
+    ) -> tuple[Array, dict[str, Any]]:
         """See `TaskEnv.reset`."""
         observations, info = self.env.reset(seed=seed, options=options)
         return self._with_tasks(observations), info
 
-    def step(
-        self, actions: NDArray[Any]
-    ) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.bool_], NDArray[np.bool_], dict[str, Any]]:
+    def step(self, actions: Array) -> tuple[Array, Array, Array, Array, dict[str, Any]]:
         """See `TaskEnv.step`."""
         observations, rewards, terminated, truncated, info = self.env.step(actions)
         return self._with_tasks(observations), rewards, terminated, truncated, info
 
-    def _with_tasks(self, observations: NDArray[Any]) -> NDArray[np.float64]:
-        tasks = self.tasks.reshape(self.num_envs, -1)
-        return np.concatenate([observations, tasks], axis=1, dtype=np.float64)
+    def _with_tasks(self, observations: Array) -> Array:
+        xp = self.xp
+        parts = (xp.asarray(part, dtype=xp.float64) for part in (observations, self.tasks))
+        return xp.concat([part.reshape(self.num_envs, -1) for part in parts], axis=1)

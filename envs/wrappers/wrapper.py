@@ -37,6 +37,16 @@ class TaskWrapper(VectorWrapper[Any, Any, Any, Any, Any], TaskEnv):
         return getattr(self.env, name)
 
     @property
+    def xp(self) -> Any:
+        """The array API's namespace of the environment's arrays."""
+        return self.env.xp
+
+    @property
+    def device(self) -> Any:
+        """Where the environment's arrays live."""
+        return self.env.device
+
+    @property
     def frame_size(self) -> int:
         """Height and width of pictures, in pixels; may be set before the first is drawn."""
         return self.env.frame_size

@@ -16,6 +16,7 @@ from mamlrl.deployment.acting import Acting
 from mamlrl.deployment.episodes import Episode
 from mamlrl.deployment.recorder import Recorder
 from mamlrl.envs import TaskEnv
+from mamlrl.envs.arrays import on_host
 from mamlrl.envs.single_task_env import SingleTaskEnv
 from mamlrl.errors import DivergenceError, UserError
 from mamlrl.randomness import Randomness
@@ -87,7 +88,7 @@ def _in_copies(
     task = None
     for _ in range(-(-episodes // env.num_envs)):
         rollouts = sampler.sample(acting.params[None], randomness)
-        tasks = env.tasks if task is None else np.concatenate([task, env.tasks])
+        tasks = on_host(env.tasks) if task is None else np.concatenate([task, on_host(env.tasks)])
         task = _only(tasks, "env.set_tasks(task[None])")
         collected += episodes_of(rollouts, acting, env.horizon)
     return collected[:episodes]
@@ -177,7 +178,7 @@ def _only(tasks: NDArray[np.float64], remedy: str) -> NDArray[np.float64]:
 class _OneEnv:
     """An ordinary environment as a vector of one, for `CheckedEnv` to call."""
 
-    num_envs = 1
+    num_envs, xp, device = 1, np, "cpu"
 
     def __init__(self, env: gymnasium.Env[Any, Any]) -> None:
         self._env = env

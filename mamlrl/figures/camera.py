@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mamlrl.envs import TaskEnv
+from mamlrl.envs.arrays import on_host
 from mamlrl.envs.task_env import Frame
 from mamlrl.figures.page import Page
 from mamlrl.figures.style import steps_label
@@ -60,7 +61,7 @@ class Camera:
     def _draw(self) -> None:
         """Draws the episodes that the step belonged to; the state of a simulation that diverged means nothing."""
         pictures = self._checked.render()
-        for index in np.flatnonzero(self._running & ~self._env.diverged):
+        for index in np.flatnonzero(self._running & ~on_host(self._env.diverged)):
             self._pictures[index] = pictures[index]
 
     def hold(self, frames: int) -> None:

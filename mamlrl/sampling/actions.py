@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Self
 
 import gymnasium
 import numpy as np
 from gymnasium.spaces import Box, Discrete
-from numpy.typing import NDArray
 
+from mamlrl.envs import TaskEnv
+from mamlrl.envs.arrays import Array
 from mamlrl.errors import UserError
 
 ABSURD = 1e6  # times the bounds of an action space
@@ -24,8 +25,8 @@ class ActionScaling:
         centre: Action of the environment that 0 stands for, shape (A,).
     """
 
-    scale: NDArray[np.float64]
-    centre: NDArray[np.float64]
+    scale: Array
+    centre: Array
 
     @classmethod
     def of(cls, space: gymnasium.Space[Any], bound: float) -> Self | None:
@@ -41,7 +42,12 @@ class ActionScaling:
         half_range = high / 2 - low / 2  # the range itself may be too large for a number
         return cls(half_range / bound, low + half_range)
 
-    def __call__(self, actions: NDArray[Any]) -> NDArray[np.float64]:
+    def on_device(self, env: TaskEnv) -> Self:
+        """Returns the scaling of actions that are arrays of an environment's device."""
+        scale, centre = (env.xp.asarray(array, device=env.device) for array in (self.scale, self.centre))
+        return replace(self, scale=scale, centre=centre)
+
+    def __call__(self, actions: Array) -> Array:
         """Scales actions, shape (..., A)."""
         return actions * self.scale + self.centre
 

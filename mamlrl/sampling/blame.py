@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from math import isfinite
 
 import torch
 from torch import Tensor
 
+from mamlrl.errors import LearningError, NonFiniteError
+from mamlrl.sampling.checked_env import CheckedEnv
 from mamlrl.sampling.rollouts import Rollouts
 
 REMEDY = "the policy itself is at fault"
@@ -70,3 +73,22 @@ def first_fault(rollouts: Rollouts, valid: Tensor, limit: float) -> Fault | None
     at = (task, episode, time)
     value = numbers[kind][at][wrong[kind][at]][0]
     return Fault(_ORDER[kind], *at[:2], time, float(value))
+
+
+def error_of(fault: Fault, checked: CheckedEnv) -> NonFiniteError:
+    """Returns the error that says what is wrong, where, and whose fault it is.
+
+    Args:
+        fault: What is wrong.
+        checked: The environment that it was found in.
+    """
+    place = f"{checked.task_text(fault.task)}, episode {fault.episode}, step {fault.time}"
+    if fault.by_policy:
+        problem = f"as large as {abs(fault.value):g}" if isfinite(fault.value) else f"not finite ({fault.value})"
+        return LearningError(
+            f"the policy's {fault.what} are {problem} in {place} of environment {checked.name}; {REMEDY}"
+        )
+    method = "reset" if (fault.what, fault.time) == ("observation", 0) else "step"
+    return NonFiniteError(
+        f"environment {checked.name}: {fault.what} of {place} is not finite: {method} returned {fault.value}"
+    )

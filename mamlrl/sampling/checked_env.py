@@ -10,22 +10,23 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mamlrl.envs import TaskEnv
+from mamlrl.envs.arrays import Array, on_host
 from mamlrl.envs.task_env import Frame, SubEnvError
 from mamlrl.errors import FOREIGN_ERRORS, TaskEnvError, one_line
+from mamlrl.sampling.env_arrays import UnexpectedError, checked_array, kind_of
 
 _SHOWN_TASKS = 3  # whose parameters a message gives
 _OF_EPISODES = ("reset", "step", "render")  # methods whose errors may be due to the tasks that are set
-_KINDS = {"numbers": "fiub", "booleans": "b"}  # of NumPy types
 
-# observations, rewards, terminations, truncations
-EnvStep = tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.bool_], NDArray[np.bool_]]
+EnvStep = tuple[Array, Array, Array, Array]  # observations, rewards, terminations, truncations
 
 
 class CheckedEnv:
     """Calls an environment's methods for those who rely on its contract, `TaskEnv`.
 
-    Arrays are copied on the way: what is returned here is the caller's own, and the environment may keep and write
-    into what it is given.
+    Arrays stay on the environment's device and are copied on the way: what is returned is the caller's own, and
+    the environment may keep and write into what it is given. Only their shapes and types are checked here, for
+    which nothing waits; whether numbers are finite, `blame.first_fault` looks at once for a whole rollout.
 
     All methods raise a TaskEnvError if the environment raises an error, wants to leave Python, or returns what its
     contract does not allow; the message names environment, method, tasks, what came and what was expected.
@@ -70,7 +71,7 @@ class CheckedEnv:
         with self._call("describe_task"):
             return str(self._env.describe_task(task.copy()))
 
-    def reset(self, seed: int) -> NDArray[np.float64]:
+    def reset(self, seed: int) -> Array:
         """Starts new episodes, see `TaskEnv.reset`; returns observations, shape (num_envs, ...)."""
         self._time = 0
         with self._call("reset"):
@@ -78,7 +79,7 @@ class CheckedEnv:
         observations, _ = self._parts("reset", returned, ("observations", "info"))
         return self._observations("reset", observations)
 
-    def step(self, actions: NDArray[Any]) -> EnvStep:
+    def step(self, actions: Array) -> EnvStep:
         """Steps once, see `TaskEnv.step`; returns observations, rewards, terminations and truncations."""
         with self._call("step"):
             returned = self._env.step(actions)
@@ -88,16 +89,16 @@ class CheckedEnv:
         shape = (self._env.num_envs,)
         return (
             self._observations("step", observations),
-            self._array("step", "rewards", rewards, shape).astype(np.float64),
-            self._array("step", "terminations", terminated, shape, "booleans").copy(),
-            self._array("step", "truncations", truncated, shape, "booleans").copy(),
+            self._array("step", "rewards", rewards, shape),
+            self._array("step", "terminations", terminated, shape, "booleans"),
+            self._array("step", "truncations", truncated, shape, "booleans"),
         )
 
-    def diverged(self) -> NDArray[np.bool_]:
+    def diverged(self) -> Array:
         """Which current episodes ended because their simulation diverged, shape (num_envs,)."""
         with self._call("diverged"):
             diverged = self._env.diverged
-        return self._array("diverged", "an array", diverged, (self._env.num_envs,), "booleans").copy()
+        return self._array("diverged", "an array", diverged, (self._env.num_envs,), "booleans")
 
     def render(self) -> tuple[Frame, ...]:
         """Draws every sub-environment; returns its pictures, shape (height, width, 3)."""
@@ -105,12 +106,12 @@ class CheckedEnv:
             pictures = self._env.render()
         count = self._env.num_envs
         if not isinstance(pictures, tuple | list) or len(pictures) != count:
-            raise self._unexpected("render", _kind_of(pictures), f"a tuple of {count} pictures")
+            raise self._unexpected("render", kind_of(pictures), f"a tuple of {count} pictures")
         for picture in pictures:
             shape = np.shape(picture)
             if getattr(picture, "dtype", None) != np.uint8 or len(shape) != 3 or shape[-1] != 3 or 0 in shape:
                 expected = "pictures of shape (height, width, 3) and type uint8"
-                raise self._unexpected("render", _kind_of(picture), expected)
+                raise self._unexpected("render", kind_of(picture), expected)
         return tuple(picture.copy() for picture in pictures)
 
     def close(self) -> None:
@@ -124,7 +125,7 @@ class CheckedEnv:
 
     def _parameters(self, task: int) -> str:
         try:
-            return str(np.asarray(self._env.tasks[task * self._episodes]).tolist())
+            return str(on_host(self._env.tasks[task * self._episodes]).tolist())
         except Exception:  # whatever is wrong with an environment, its first error is the one to tell
             return "unknown"
 
@@ -154,40 +155,30 @@ class CheckedEnv:
 
     def _parts(self, method: str, returned: Any, names: tuple[str, ...]) -> tuple[Any, ...]:
         if not isinstance(returned, tuple | list) or len(returned) != len(names):
-            raise self._unexpected(method, _kind_of(returned), f"({', '.join(names)})")
+            raise self._unexpected(method, kind_of(returned), f"({', '.join(names)})")
         return tuple(returned)
 
     def _tasks(self, method: str, tasks: Any, num_tasks: int) -> NDArray[np.float64]:
-        array = self._array(method, "tasks", tasks, (num_tasks, *(self._env.task_space.shape or ()))).astype(
-            np.float64
-        )
+        shape = (num_tasks, *(self._env.task_space.shape or ()))
+        try:
+            array = checked_array(self._env, "tasks", tasks, shape, on_cpu=True).astype(np.float64)
+        except UnexpectedError as error:
+            raise self._unexpected(method, error.came, error.expected) from error
         if not np.isfinite(array).all():
             raise self._unexpected(method, f"tasks that are not finite, {array.tolist()}", "finite numbers")
         return array
 
-    def _observations(self, method: str, observations: Any) -> NDArray[np.float64]:
+    def _observations(self, method: str, observations: Any) -> Array:
         shape = (self._env.num_envs, *(self._env.single_observation_space.shape or ()))
-        return self._array(method, "observations", observations, shape).astype(np.float64)
+        return self._array(method, "observations", observations, shape)
 
     def _array(
         self, method: str, what: str, value: Any, shape: tuple[int, ...], content: str = "numbers"
-    ) -> NDArray[Any]:
-        """Returns a value as an array, which may be the environment's own, if its shape and type are right."""
+    ) -> Array:
+        """Returns a copy of an array of the environment's if its shape and type are right; numbers are float64."""
         try:
-            array = np.asarray(value)
-        except Exception as error:
-            raise self._unexpected(
-                method, f"{what} of {_kind_of(value)}", f"{content} of shape {shape}"
-            ) from error
-        if array.shape != shape or array.dtype.kind not in _KINDS[content]:
-            raise self._unexpected(method, f"{what} of {_kind_of(array)}", f"{content} of shape {shape}")
-        return array
-
-
-def _kind_of(value: Any) -> str:
-    """Says what a value is."""
-    if isinstance(value, np.ndarray):
-        return f"shape {value.shape} and type {value.dtype}"
-    if isinstance(value, tuple | list):
-        return f"a {type(value).__name__} of {len(value)}"
-    return f"type {type(value).__name__}"
+            array = checked_array(self._env, what, value, shape, content)
+        except UnexpectedError as error:
+            raise self._unexpected(method, error.came, error.expected) from error
+        xp = self._env.xp
+        return xp.asarray(array, dtype=xp.float64 if content == "numbers" else xp.bool, copy=True)

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mamlrl.envs import TaskEnv
+from mamlrl.envs.arrays import Array, on_host
 from mamlrl.errors import UserError, one_line
 from mamlrl.sampling.checked_env import CheckedEnv
 from mamlrl.settings.choices import shown
@@ -47,12 +48,18 @@ def _actions(env: TaskEnv, seed: int = 0) -> list[NDArray[np.float64]]:
     return [np.asarray(env.action_space.sample()) for _ in range(env.horizon + LATER)]
 
 
+def _given(env: TaskEnv, actions: NDArray[np.float64]) -> Array:
+    """Returns a copy of actions as an array of the environment's device."""
+    return env.xp.asarray(actions, device=env.device, copy=True)
+
+
 def _record(env: TaskEnv, actions: list[NDArray[np.float64]], seed: int = 0) -> Episodes:
     """Runs episodes of tasks that are always the same ones."""
     checked = CheckedEnv(env)
     checked.set_tasks(checked.sample_tasks(np.random.default_rng(0), env.num_envs))
-    start = checked.reset(seed)
-    observations, *others = zip(*(checked.step(action.copy()) for action in actions), strict=True)
+    start = on_host(checked.reset(seed))
+    steps = (map(on_host, checked.step(_given(env, action))) for action in actions)
+    observations, *others = zip(*steps, strict=True)
     return Episodes(np.stack([start, *observations]), *(np.stack(part) for part in others))
 
 
@@ -77,7 +84,9 @@ def _tasks_are_set(env: TaskEnv) -> None:
         env.set_tasks(tasks[:count].copy())
         env.reset(seed=0)
         expected = np.repeat(tasks[:count], env.num_envs // count, axis=0)
-        _expect(np.array_equal(env.tasks, expected), f"set_tasks and reset left the tasks {shown(env.tasks)}")
+        _expect(
+            np.array_equal(on_host(env.tasks), expected), f"set_tasks and reset left the tasks {shown(env.tasks)}"
+        )
 
 
 def _unfit_tasks_are_refused(env: TaskEnv) -> None:
@@ -136,16 +145,12 @@ def _episodes_are_independent(env: TaskEnv) -> None:
 def _masks_restart(env: TaskEnv) -> None:
     actions, chosen = _actions(env), np.arange(env.num_envs) == 0
     before = _record(env, actions)
-    after = np.asarray(env.reset(options={"reset_mask": chosen})[0], dtype=np.float64)
-    _expect(
-        np.array_equal(after[~chosen], before.observations[-1][~chosen]), "reset changes who is not in its mask"
-    )
-    *_, terminated, truncated, _ = env.step(actions[0].copy())
-    over = np.asarray(terminated) | np.asarray(truncated)
-    _expect(over[~chosen].all(), "reset restarts who is not in its mask")
-    _expect(
-        not np.asarray(truncated)[chosen].any() or env.horizon == 1, "reset does not restart who is in its mask"
-    )
+    after = np.asarray(on_host(env.reset(options={"reset_mask": chosen})[0]), dtype=np.float64)
+    unchanged = np.array_equal(after[~chosen], before.observations[-1][~chosen])
+    _expect(unchanged, "reset changes who is not in its mask")
+    terminated, truncated = (on_host(part) for part in env.step(_given(env, actions[0]))[2:4])
+    _expect((terminated | truncated)[~chosen].all(), "reset restarts who is not in its mask")
+    _expect(not truncated[chosen].any() or env.horizon == 1, "reset does not restart who is in its mask")
 
 
 CHECKS: dict[str, Callable[[TaskEnv], None]] = {

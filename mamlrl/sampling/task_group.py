@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import replace
-from typing import Any
 
 import numpy as np
 import torch
@@ -12,20 +11,25 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from mamlrl.envs import TaskEnv
-from mamlrl.errors import DivergenceError, LearningError, NonFiniteError, TaskEnvError
+from mamlrl.envs.arrays import Array, may_be_any, on_host, rows
+from mamlrl.errors import DivergenceError, TaskEnvError
 from mamlrl.networks.network import Policy
 from mamlrl.sampling.actions import absurd_magnitude, check_room
-from mamlrl.sampling.blame import REMEDY, Fault, first_fault
+from mamlrl.sampling.blame import error_of, first_fault
 from mamlrl.sampling.checked_env import CheckedEnv, EnvStep
-from mamlrl.sampling.rollouts import Rollouts, without
+from mamlrl.sampling.rollouts import Rollouts, tensors_of, without
 from mamlrl.sampling.settings import SamplingConfig
 
-_Step = tuple[Tensor, Tensor, Tensor, NDArray[np.float64], NDArray[np.bool_]]
+LOOK_EVERY = 32  # steps after which an environment on a device is asked whether all its episodes have ended
+
+_Step = tuple[Tensor, Tensor, Tensor, Array, Array]
 Watch = Callable[[NDArray[np.float64], NDArray[np.bool_]], None]
 
 
 class TaskGroup:
     """Tasks that are sampled together: one environment call and one policy call per time step.
+
+    Where environment and policy are on the same device, everything stays there, and no step waits for it.
 
     Args:
         env: Environment whose sub-environments are the episodes of the group's tasks.
@@ -58,12 +62,13 @@ class TaskGroup:
         self.diverged = 0
         self._policy = policy
         self._device = device
-        self._watch = watch or (lambda rewards, running: None)
-        self._last_observations = np.zeros(0)
+        self._watch = watch
+        self._last_observations: Array = np.zeros(0)
         space = env.single_action_space
         check_room(self.checked.name, space)
-        self._scaling = config.action_scaling(space)
-        self.action_limit = absurd_magnitude(space, self._scaling, config.action_bound)
+        scaling = config.action_scaling(space)
+        self.action_limit = absurd_magnitude(space, scaling, config.action_bound)
+        self._scaling = scaling and scaling.on_device(env)
 
     def collect(self, params: Tensor, noise: Tensor, seed: int) -> Rollouts:
         """Runs one episode in every sub-environment.
@@ -82,13 +87,13 @@ class TaskGroup:
             DivergenceError: If all simulations of a task diverged.
         """
         with torch.inference_mode():
-            rollouts = self._rollouts(list(self._steps(params, noise, seed)))
+            rollouts = self._until_all_ended(self._rollouts(list(self._steps(params, noise, seed))))
             last = self._by_task(self._last_observations, params.dtype)
             rollouts = replace(rollouts, last_observations=last)
             diverged = self._by_task(self.checked.diverged(), torch.bool)
             fault = first_fault(rollouts, ~diverged, self.action_limit)
             if fault is not None:
-                raise self._error(fault)
+                raise error_of(fault, self.checked)
             number = int(diverged.sum())
             if number == 0:
                 return rollouts
@@ -98,75 +103,78 @@ class TaskGroup:
 
     def _steps(self, params: Tensor, noise: Tensor, seed: int) -> Iterator[_Step]:
         """Yields what `Rollouts` holds of each step."""
-        observation = self.checked.reset(seed)
-        running = np.ones(self.env.num_envs, dtype=np.bool_)
-        self._last_observations = observation.copy()
-        self._watch(np.zeros(self.env.num_envs), running)
-        act, draw = self._policy.bind(params), self._policy.distribution.sample
+        xp, act, draw = self.env.xp, self._policy.bind(params), self._policy.distribution.sample
+        observation = self._last_observations = self.checked.reset(seed)
+        running = xp.ones(self.env.num_envs, dtype=xp.bool, device=self.env.device)
+        self._tell(xp.zeros(self.env.num_envs), running)
         for time, step_noise in enumerate(noise):
-            if not running.all():
-                observation[~running] = 0.0
+            if may_be_any(~running):
+                observation = xp.where(rows(running, observation), observation, 0.0)
             observations = self._by_task(observation, params.dtype)
             outputs = act(observations)
             actions = draw(outputs, step_noise)
             observation, rewards, terminated, truncated = self._step(time, observations, actions, outputs, running)
             yield observations, actions, outputs, rewards, running
             ended = running & (terminated | truncated)
-            self._last_observations[ended] = observation[ended]
+            if may_be_any(ended):
+                last = self._last_observations
+                self._last_observations = xp.where(rows(ended, last), observation, last)
             running = running & ~ended
-            self._watch(rewards, running)
-            if not running.any():
+            self._tell(rewards, running)
+            if self._have_all_ended(running, time):
                 break
 
-    def _step(
-        self, time: int, observations: Tensor, actions: Tensor, outputs: Tensor, running: NDArray[np.bool_]
-    ) -> EnvStep:
+    def _tell(self, rewards: Array, running: Array) -> None:
+        """Tells who watches."""
+        if self._watch is not None:
+            self._watch(on_host(rewards), on_host(running))
+
+    def _have_all_ended(self, running: Array, time: int) -> bool:
+        """Whether no episode is running any more; on a device, some steps go by before this is found out."""
+        if self.env.xp is not np and (time + 1) % LOOK_EVERY:
+            return False
+        return not running.any()
+
+    def _until_all_ended(self, rollouts: Rollouts) -> Rollouts:
+        """Leaves out the steps on a device that no episode was running in."""
+        if self.env.xp is np:
+            return rollouts
+        length = int(rollouts.mask.amax(dim=(0, 1)).sum())
+        return Rollouts(**{name: values[:, :, :length] for name, values in tensors_of(rollouts).items()})
+
+    def _step(self, time: int, observations: Tensor, actions: Tensor, outputs: Tensor, running: Array) -> EnvStep:
         """Steps the environment; an error may be due to what was wrong before, which is then what is raised."""
         try:
             return self.checked.step(self.to_env(actions))
         except TaskEnvError as error:
-            before = (observations, actions, outputs, np.zeros(self.env.num_envs), running)
+            before = (observations, actions, outputs, self.env.xp.zeros(self.env.num_envs), running)
             everyone = torch.ones(actions.shape[:2], dtype=torch.bool, device=self._device)
             fault = first_fault(self._rollouts([before]), everyone, self.action_limit)
             if fault is None:
                 raise
-            raise self._error(replace(fault, time=time)) from error
+            raise error_of(replace(fault, time=time), self.checked) from error
 
-    def _by_task(self, array: NDArray[Any], dtype: torch.dtype) -> Tensor:
+    def _by_task(self, array: Array, dtype: torch.dtype) -> Tensor:
         """Turns an array of all sub-environments into a tensor, shape (task, episode, ...)."""
-        tensor = torch.from_numpy(array).view(self.num_tasks, -1, *array.shape[1:])
+        tensor = torch.as_tensor(array).view(self.num_tasks, -1, *array.shape[1:])
         return tensor.to(self._device, dtype)
 
-    def to_env(self, actions: Tensor) -> NDArray[Any]:
+    def to_env(self, actions: Tensor) -> Array:
         """Turns actions of the policy, shape (task, episode, ...), into the environment's, (num_envs, ...)."""
-        array: NDArray[Any] = actions.flatten(0, 1).cpu().numpy()
-        return array.copy() if self._scaling is None else self._scaling(array)
+        xp, flat = self.env.xp, actions.flatten(0, 1)
+        array = flat.cpu().numpy() if xp is np else flat.to(self.env.device)
+        return xp.asarray(array, copy=True) if self._scaling is None else self._scaling(array)
 
     def _rollouts(self, steps: list[_Step]) -> Rollouts:
         """Joins steps along a time axis."""
+        xp = self.env.xp
         observations, actions, outputs, rewards, running = zip(*steps, strict=True)
         return Rollouts(
             observations=torch.stack(observations, dim=2),
             actions=torch.stack(actions, dim=2),
-            rewards=self._by_task(np.stack(rewards, axis=1), torch.float64),
-            mask=self._by_task(np.stack(running, axis=1), torch.float64),
+            rewards=self._by_task(xp.stack(rewards, axis=1), torch.float64),
+            mask=self._by_task(xp.stack(running, axis=1), torch.float64),
             outputs=torch.stack(outputs, dim=2),
-        )
-
-    def _error(self, fault: Fault) -> NonFiniteError:
-        """Says what is wrong, where, and whose fault it is."""
-        place = f"{self.checked.task_text(fault.task)}, episode {fault.episode}, step {fault.time}"
-        if fault.by_policy:
-            problem = (
-                f"as large as {abs(fault.value):g}" if np.isfinite(fault.value) else f"not finite ({fault.value})"
-            )
-            return LearningError(
-                f"the policy's {fault.what} are {problem} in {place} of environment {self.checked.name}; {REMEDY}"
-            )
-        method = "reset" if (fault.what, fault.time) == ("observation", 0) else "step"
-        return NonFiniteError(
-            f"environment {self.checked.name}: {fault.what} of {place} is not finite: "
-            f"{method} returned {fault.value}"
         )
 
     def _check_some_are_valid(self, diverged: Tensor) -> None:

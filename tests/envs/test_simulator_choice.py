@@ -7,15 +7,16 @@ import gymnasium
 import numpy as np
 import pytest
 import torch
+from fake_envs import FakeEnv
 
 from mamlrl.envs.ant import LEGS
+from mamlrl.envs.arrays import on_host
 from mamlrl.envs.locomotion.ant_bodies import GymnasiumAnt, RllabAnt
 from mamlrl.envs.locomotion.build import SIMULATORS, make_simulator
 from mamlrl.envs.locomotion.half_cheetah_bodies import GymnasiumHalfCheetah, RllabHalfCheetah
 from mamlrl.envs.locomotion.physical_tasks import Crippled, PhysicalParameters
 from mamlrl.envs.locomotion.tasks import Direction, Goal, Velocity
 from mamlrl.envs.physics.batch_simulator import BatchSimulator
-from mamlrl.envs.physics.simulator import on_host
 from mamlrl.errors import UserError
 from mamlrl.sampling.build import EnvConfig, make_task_env, make_task_envs, on_device
 from mamlrl.sampling.settings import SamplingConfig
@@ -63,7 +64,8 @@ def test_the_device_of_an_experiment_reaches_environments_that_take_one():
     assert on_device(config, "cuda:1").kwargs == {"horizon": 5, "device": "cuda:1"}
     assert on_device(EnvConfig(ANT, {"device": "cpu"}), "cuda").kwargs == {"device": "cpu"}
     assert on_device(config, "cpu") == config
-    assert on_device(EnvConfig(), "cuda") == EnvConfig()
+    assert on_device(EnvConfig(), "cuda").kwargs == {"device": "cuda"}
+    assert on_device(EnvConfig(FakeEnv), "cuda") == EnvConfig(FakeEnv)
     given = []
 
     class Env(type(gymnasium.make_vec(ANT, num_envs=1))):

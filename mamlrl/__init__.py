@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from mamlrl.errors import UserError
     from mamlrl.evaluation.build import evaluate
     from mamlrl.evaluation.evaluation import Evaluation
+    from mamlrl.evaluation.step_size import choose_step_size
     from mamlrl.experiments.command_line import load_config
     from mamlrl.experiments.experiment import Experiment
     from mamlrl.experiments.objects import with_settings
@@ -58,6 +59,7 @@ __all__ = [
     "UserError",
     "__version__",
     "check_task_env",
+    "choose_step_size",
     "evaluate",
     "load",
     "load_checkpoint",
@@ -93,6 +95,7 @@ _HOMES = {
     "SupervisedExperiment": "mamlrl.experiments.supervised",
     "UserError": "mamlrl.errors",
     "check_task_env": "mamlrl.sampling.conformance",
+    "choose_step_size": "mamlrl.evaluation.step_size",
     "evaluate": "mamlrl.evaluation.build",
     "load": "mamlrl.deployment.load",
     "load_checkpoint": "mamlrl.runs.checkpoints",

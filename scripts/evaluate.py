@@ -15,6 +15,7 @@ if not __package__:  # run as a file, perhaps of a checkout that is not installe
 from mamlrl import __version__
 from mamlrl.errors import UserError
 from mamlrl.evaluation.evaluation import Evaluation, mean_interval
+from mamlrl.evaluation.step_size import choose_step_size, with_step_size
 from mamlrl.experiments.command_line import CommandLine
 from mamlrl.experiments.experiment import Experiment
 from mamlrl.files import write_text
@@ -22,7 +23,7 @@ from mamlrl.runs.repetitions import check_repetitions
 from mamlrl.runs.saved import SavedRun
 from mamlrl.scripts.program import add_allow_import, parse_allowing_imports, run_program
 from mamlrl.scripts.task_options import add_task_options, named_tasks, plain_numbers
-from mamlrl.settings.numbers import PositiveInt
+from mamlrl.settings.numbers import NonNegativeFinite, PositiveInt
 
 EXAMPLES = [
     "mamlrl evaluate runs/navigation2d/seed0",
@@ -30,6 +31,7 @@ EXAMPLES = [
     "mamlrl evaluate runs/navigation2d/seed0/checkpoints/best.pt --evaluation.tasks 100",
     "mamlrl evaluate navigation2d --task 0.3 -0.2 --task 0.1 0.4 --evaluation.deterministic true",
     "mamlrl evaluate half_cheetah_direction --shots 1 5 10 20 --json shots.json",
+    "mamlrl evaluate runs/pretrained --step_sizes 0.02 0.1 0.5 --json pretrained.json",
 ]
 
 
@@ -51,6 +53,14 @@ def command_line() -> CommandLine:
         default=[],
         help="Numbers of episodes, or examples, to adapt on; an evaluation for each.",
     )
+    line.add_argument(
+        "--step_sizes",
+        "--step-sizes",
+        nargs="+",
+        type=NonNegativeFinite,
+        default=[],
+        help="First step sizes to choose from, on validation tasks and for all checkpoints together.",
+    )
     line.add_argument("--json", type=Path, help="File to write everything to.")
     add_allow_import(line)
     return line
@@ -63,12 +73,14 @@ def run(arguments: Sequence[str]) -> int:
     tasks = named_tasks(line, options)
     runs = [SavedRun.load(path) for path in options.checkpoints]
     experiments = [line.experiment(saved.experiment) for saved in runs]  # all, before the work begins
+    if options.step_sizes and line.sets("evaluation.first_step_size"):
+        raise UserError("evaluation.first_step_size: is chosen from --step_sizes; leave one of them out")
     check_repetitions(runs, experiments)
     rounds = _with_shots(experiments, options.shots) if options.shots else [experiments]
     records: list[dict[str, Any]] = []
     try:
         for each in rounds:
-            _evaluate(runs, each, tasks, records)
+            _evaluate(runs, each, tasks, options.step_sizes, records)
     except UserError as error:
         total = len(runs) * len(rounds)
         written = f"; {options.json} holds the first {len(records)} of {total} evaluations"
@@ -92,12 +104,19 @@ def _evaluate(
     runs: Sequence[SavedRun],
     experiments: Sequence[Experiment],
     tasks: Sequence[Any] | None,
+    step_sizes: Sequence[float],
     records: list[dict[str, Any]],
 ) -> None:
     """Evaluates every run, prints tables, and appends what the file holds to `records` as soon as it is known."""
+    choice: dict[str, Any] = {}
+    if step_sizes:
+        chosen = choose_step_size(experiments[0], [saved.state["params"] for saved in runs], step_sizes)
+        experiments = [with_step_size(experiment, chosen.step_size) for experiment in experiments]
+        choice = {"step_size_choice": chosen.plain()}
+        print(f"step size {chosen.step_size:g}, the best of {len(step_sizes)} on {chosen.tasks} validation tasks")
     for saved, experiment in zip(runs, experiments, strict=True):
         record, decimals = _evaluate_run(saved, experiment, tasks)
-        records.append(record)
+        records.append({**record, **choice})
     if len(runs) > 1:
         print(_table_over_runs(records[-len(runs) :], decimals))
 

@@ -15,7 +15,7 @@ from mamlrl.experiments.build import check_kind
 from mamlrl.experiments.experiment import Experiment
 from mamlrl.settings.choices import Registry
 
-# (experiment of the kind, meta-parameters) -> evaluation; `tasks` and `state` of `evaluate` are keywords, if given
+# (experiment of the kind, meta-parameters) -> evaluation; other arguments of `evaluate` are keywords, if given
 EVALUATIONS: Registry[Callable[..., Evaluation]] = Registry(
     "evaluation", {"policy": evaluate_policy, "supervised": evaluate_supervised}
 )
@@ -26,6 +26,7 @@ def evaluate(
     params: Tensor,
     tasks: Sequence[Any] | NDArray[Any] | None = None,
     state: Mapping[str, Any] | None = None,
+    validation: bool = False,
 ) -> Evaluation:
     """Adapts meta-parameters to held-out tasks.
 
@@ -35,6 +36,7 @@ def evaluate(
         tasks: Tasks to evaluate on, rather than held-out ones that are drawn: the parameters of each.
         state: State of the learner that trained the parameters, if evaluations on what it trained on are to be
             refused, see `check_not_trained_on`.
+        validation: Whether to draw tasks to choose settings by, rather than to judge by, see `choose_step_size`.
 
     Raises:
         UserError: If the parameters or the tasks do not fit, they were trained on what they would be evaluated on,
@@ -48,5 +50,6 @@ def evaluate(
         (5, 2)
     """
     check_kind(config)
-    given = {name: value for name, value in {"tasks": tasks, "state": state}.items() if value is not None}
+    given: dict[str, Any] = {"tasks": tasks, "state": state, "validation": validation or None}
+    given = {name: value for name, value in given.items() if value is not None}
     return EVALUATIONS.choose("kind:", config.kind)(config, params, **given)

@@ -74,6 +74,14 @@ class Evaluation(ABC):
         """Name of the metric to report."""
         return next(iter(self.metrics))
 
+    def scores(self) -> NDArray[np.float64]:
+        """Returns how good each task is after k steps, higher being better: by default, the metric to report.
+
+        Returns:
+            Shape (step + 1, task).
+        """
+        return self.metrics[self.metric]
+
     @abstractmethod
     def protocol(self) -> dict[str, Any]:
         """Returns the tasks and how much data of each was used, of plain types."""

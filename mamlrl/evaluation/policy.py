@@ -96,6 +96,7 @@ def evaluate_policy(
     params: Tensor,
     tasks: Sequence[Any] | NDArray[Any] | None = None,
     state: Mapping[str, Any] | None = None,
+    validation: bool = False,
 ) -> PolicyEvaluation:
     """Adapts meta-parameters to held-out tasks, sampling fresh episodes before every gradient step.
 
@@ -105,6 +106,7 @@ def evaluate_policy(
         tasks: Tasks to evaluate on, see `checked_tasks`; `experiment.evaluation.tasks` held-out ones by default.
             The randomness of the episodes is the same in both cases.
         state: Not used; policies may be evaluated on any task.
+        validation: Whether to draw the tasks from the distribution to train on.
 
     Raises:
         UserError: If the environment or the device is not available, or the parameters or the tasks do not fit.
@@ -125,7 +127,8 @@ def evaluate_policy(
     )
     sampler, estimator, randomness = assembly.sampler, assembly.inner_loop.estimator, assembly.randomness
     estimator.check_fits(params)
-    drawn = sampler.sample_test_tasks(randomness.rng)
+    draw = sampler.sample_tasks if validation else sampler.sample_test_tasks
+    drawn = draw(randomness.rng)
     chosen = drawn if tasks is None else checked_tasks(tasks, sampler.env)
     with blamed(experiment, evaluating=True):
         adapted = assembly.inner_loop.run(params.to(assembly.device), chosen, randomness)

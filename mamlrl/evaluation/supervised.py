@@ -40,6 +40,10 @@ class SupervisedEvaluation(Evaluation):
     adaptation: Adaptation
     network: Network
 
+    def scores(self) -> NDArray[np.float64]:
+        """See `Evaluation.scores`; minus the loss."""
+        return -self.metrics["loss"]
+
     def params(self, step: int) -> Tensor:
         """Parameters of every task after some steps, shape (task, P)."""
         return self.adaptation.trajectory[step]
@@ -87,7 +91,11 @@ def evaluation_sizes(experiment: SupervisedExperiment) -> tuple[int, int]:
 
 
 def evaluate_supervised(
-    experiment: SupervisedExperiment, params: Tensor, tasks: Any = None, state: Mapping[str, Any] | None = None
+    experiment: SupervisedExperiment,
+    params: Tensor,
+    tasks: Any = None,
+    state: Mapping[str, Any] | None = None,
+    validation: bool = False,
 ) -> SupervisedEvaluation:
     """Adapts meta-parameters to held-out tasks.
 
@@ -96,6 +104,7 @@ def evaluate_supervised(
         params: Meta-parameters, shape (P + R,).
         tasks: Not used; supervised tasks have no names.
         state: State of the learner that trained the parameters, which may name the classes that it trained on.
+        validation: Whether to draw tasks of the classes for validation, where a data set has classes.
 
     Raises:
         UserError: If the data set or the device is not available, the parameters do not fit, they were trained on
@@ -106,7 +115,8 @@ def evaluate_supervised(
         raise UserError("tasks: supervised tasks cannot be named, only those of policies; leave them out")
     settings = experiment.evaluation
     make_estimator = partial(evaluation_estimator, settings, experiment.adaptation)
-    assembly = assemble_supervised(experiment, "test", settings.seed, make_estimator)
+    split = "val" if validation else "test"
+    assembly = assemble_supervised(experiment, split, settings.seed, make_estimator)
     inner_loop, rng, classes = assembly.inner_loop, assembly.randomness.rng, assembly.tasks.class_names
     inner_loop.estimator.check_fits(params)
     if state is not None:

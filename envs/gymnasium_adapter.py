@@ -7,10 +7,9 @@ from functools import partial, update_wrapper
 from typing import Any
 
 import gymnasium
-import numpy as np
 from gymnasium.spaces import Box
-from gymnasium.vector.utils import create_empty_array
 
+from mamlrl.envs.adapter.flattening import flattened
 from mamlrl.envs.adapter.own_tasks import SampleTasks, SetTask, tasks_of_environment, tasks_of_functions
 from mamlrl.envs.adapter.probe import check_episode
 from mamlrl.envs.adapter.sub_env import Recipe
@@ -44,7 +43,7 @@ class GymnasiumFamily:
         find_tasks: Callable[[gymnasium.Env[Any, Any]], TaskSource | None] = tasks_of_environment,
         takes_limit: bool = False,
     ) -> None:
-        self._make_env = make_env
+        self._make_env = flattened(make_env, name)
         self._name = name
         self._find_tasks = find_tasks
         self._takes_limit = takes_limit
@@ -90,11 +89,6 @@ class GymnasiumFamily:
                 raise UserError(f"env.kwargs: {self._name} has no time limit; {HORIZON_REMEDY}")
             if render_mode not in (None, *env.metadata.get("render_modes", ())):
                 raise UserError(f"env.id: {self._name} cannot be drawn: it has no render mode {render_mode}")
-            if not isinstance(create_empty_array(env.observation_space), np.ndarray):
-                raise UserError(
-                    f"env.id: {self._name} has observations {env.observation_space}, which are not arrays; wrap "
-                    "it in gymnasium.wrappers.FlattenObservation"
-                )
             spec, spaces, metadata = env.spec, (env.observation_space, env.action_space), env.metadata
         finally:
             env.close()

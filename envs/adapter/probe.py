@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 from mamlrl.envs.adapter.sub_env import Recipe, SubEnv
@@ -54,15 +56,23 @@ def _survives(name: str, env: SubEnv, rng: np.random.Generator, seed: int) -> bo
         raise UserError(f"env.id: {name}: sample_tasks raised {one_line(error)}") from error
     method = "reset"
     try:
-        env.reset(task, seed)
+        observation = env.reset(task, seed)
         assert env.env is not None
+        _check_finite(name, method, observation, "observation")
         tasks.check_kept(env.env, task)
         actions = env.recipe.action_space
         actions.seed(seed)
         method = "step"
-        env.step(actions.sample())
+        observation, reward = env.step(actions.sample())
+        _check_finite(name, method, observation, "observation")
+        _check_finite(name, method, reward, "reward")
     except SubEnvError as error:
         raise UserError(f"env.id: {name}: {method} raised {error} in {tasks.describe(task)}") from error
     except ValueError as error:
         raise UserError(f"env.tasks: {name} does not keep its task: {error}") from error
     return not (env.terminated or env.truncated)
+
+
+def _check_finite(name: str, method: str, numbers: Any, what: str) -> None:
+    if not np.isfinite(numbers).all():
+        raise UserError(f"env.id: {name}: {method} returned a number that is not finite in its first {what}")

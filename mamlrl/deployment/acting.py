@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from gymnasium.spaces import Box
+from gymnasium.spaces import Box, Discrete
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
@@ -16,6 +16,7 @@ from mamlrl.errors import LearningError, UserError
 from mamlrl.networks.context import ContextPolicy
 from mamlrl.networks.mlp import MlpPolicy
 from mamlrl.networks.network import Network
+from mamlrl.sampling.actions import first_action
 
 
 class Acting(nn.Module):
@@ -36,6 +37,7 @@ class Acting(nn.Module):
     params: Tensor
     scale: Tensor
     centre: Tensor
+    first: Tensor
     low: Tensor
     high: Tensor
 
@@ -44,9 +46,15 @@ class Acting(nn.Module):
         self.network, self.interface = network, interface
         self.noise_shape = tuple(network.distribution.noise((), torch.Generator(), torch.float32).shape)
         space, scaling = interface.action_space, interface.scaling
-        self._continuous = isinstance(space, Box)
+        self._continuous, self._shape = isinstance(space, Box), tuple(space.shape or ())
+        self._flat_axes = 0 if isinstance(space, Discrete) else 1
         self.register_buffer("params", params)
-        if isinstance(space, Box):
+        if not isinstance(space, Box):
+            first = first_action(space)
+            self.register_buffer(
+                "first", torch.from_numpy(np.zeros(self._shape, np.int64) if first is None else first)
+            )
+        else:
             neutral = np.ones(space.shape), np.zeros(space.shape)
             scale, centre = neutral if scaling is None else (scaling.scale, scaling.centre)
             buffers = {"scale": scale, "centre": centre, "low": space.low, "high": space.high}
@@ -59,23 +67,37 @@ class Acting(nn.Module):
         Args:
             observation: Shape (..., D), float32.
             noise: Shape (..., *noise_shape), float32: of continuous actions, standard normal numbers; of discrete
-                ones, numbers from the standard Gumbel distribution; zeros for the most likely action.
+                ones, numbers from the standard Gumbel distribution, and of switches (MultiBinary), from the
+                standard logistic distribution; zeros for the most likely action.
 
         Returns:
-            Actions in the environment's range, shape (..., A), float64; discrete ones of shape (...) and int64.
+            Actions in the environment's range, shape (..., *action_space.shape), float64; discrete ones int64.
         """
         outputs = precise_outputs(self.network, self.params, observation)
         return self.to_env(self.network.distribution.sample(outputs, noise.to(outputs.dtype)))
 
     def to_env(self, actions: Tensor) -> Tensor:
-        """Scales the policy's actions, shape (..., A) or (...), and clips them to the environment's range."""
+        """Turns the policy's actions into the environment's, clipped to its range.
+
+        Args:
+            actions: Shape (..., A); of single choices, (...).
+
+        Returns:
+            Shape (..., *action_space.shape), float64; discrete ones int64.
+        """
+        shaped = actions.reshape((*actions.shape[: actions.dim() - self._flat_axes], *self._shape))
         if not self._continuous:
-            return actions
-        return torch.clamp(actions.double() * self.scale + self.centre, self.low, self.high)
+            return shaped + self.first
+        return torch.clamp(shaped.double() * self.scale + self.centre, self.low, self.high)
 
     def to_policy(self, actions: Tensor) -> Tensor:
         """The inverse of `to_env` for actions that were not clipped."""
-        return ((actions.double() - self.centre) / self.scale).to(self.params) if self._continuous else actions
+        if self._continuous:
+            own = ((actions.double() - self.centre) / self.scale).to(self.params)
+        else:
+            own = actions - self.first
+        leading = own.shape[: own.dim() - len(self._shape)]
+        return own.reshape((*leading, -1)) if self._flat_axes else own
 
     def noise(self, shape: tuple[int, ...], generator: torch.Generator | None) -> Tensor:
         """Draws the noise of actions with some leading axes; zeros without a generator."""

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from math import prod
 from typing import Any
 
 import numpy as np
 import torch
-from gymnasium.spaces import Box
+from gymnasium.spaces import Box, Discrete
 from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn.utils.rnn import pad_sequence
@@ -28,7 +29,7 @@ class EpisodeTensors:
 
     Attributes:
         observations: Shape (T, D), float32.
-        actions: The policy's actions, before scaling and clipping, shape (T, A) or (T,).
+        actions: The policy's actions, flat, before scaling and clipping, shape (T, A) or (T,).
         rewards: Shape (T,), float64.
         log_probs: Log-probability of each action when it was drawn, shape (T,); None if it was not recorded.
     """
@@ -140,7 +141,8 @@ class _EpisodeCheck:
                     "actions, too, as policy_actions (policy.recorder() does)",
                 )
             return self._acting.to_policy(torch.from_numpy(actions))
-        own = self._numbers("policy_actions", self._episode.policy_actions, space.shape).astype(np.float32)
+        size = (prod(space.shape),)
+        own = self._numbers("policy_actions", self._episode.policy_actions, size).astype(np.float32)
         rounding = rounding + ROUNDING * np.abs(actions)
         if (other := np.abs(self._acting.to_env(torch.from_numpy(own)).numpy() - actions) > rounding).any():
             raise self._error_at(
@@ -150,9 +152,11 @@ class _EpisodeCheck:
 
     def _discrete(self, actions: NDArray[np.float64]) -> Tensor:
         space: Any = self._acting.interface.action_space
-        if (outside := (actions < 0) | (actions >= space.n) | (actions != np.floor(actions))).any():
+        first = self._acting.first.numpy()
+        count = space.n if isinstance(space, Discrete) else getattr(space, "nvec", 2)  # 2 of MultiBinary
+        if (outside := (actions < first) | (actions >= first + count) | (actions != np.floor(actions))).any():
             raise self._error_at(outside, actions, f"lies outside the action space {space}")
-        return torch.from_numpy(actions.astype(np.int64))
+        return self._acting.to_policy(torch.from_numpy(actions.astype(np.int64)))
 
     def _check_end(self, name: str) -> None:
         """An end is of the episode, or of each step, of which only the last may end it."""

@@ -8,7 +8,8 @@ from typing import Any, Self
 
 import gymnasium
 import numpy as np
-from gymnasium.spaces import Box, Discrete
+from gymnasium.spaces import Box, Discrete, MultiBinary, MultiDiscrete
+from gymnasium.spaces.utils import flatdim
 
 from mamlrl.errors import UserError
 from mamlrl.experiments.policy import PolicyExperiment
@@ -19,6 +20,7 @@ from mamlrl.sampling.spaces import plain_interface, restore_space
 from mamlrl.settings.choices import named
 
 KEY = "interface"  # of a learner's state
+ActionSpace = Box | Discrete | MultiDiscrete | MultiBinary
 
 
 @dataclass(frozen=True)
@@ -28,13 +30,13 @@ class Interface:
     Attributes:
         plain: The same as plain values, see `plain_interface`.
         observation_space: Space of observations, a Box with one axis.
-        action_space: Space of actions, a Box with one axis or Discrete from 0.
+        action_space: Space of actions.
         scaling: From the policy's actions to the environment's; None where they are used as they are.
     """
 
     plain: dict[str, Any]
     observation_space: Box
-    action_space: Box | Discrete
+    action_space: ActionSpace
     scaling: ActionScaling | None
 
     @classmethod
@@ -60,7 +62,7 @@ class Interface:
         observation_space, action_space = (
             restore_space(plain[f"{name}_space"]) for name in ("observation", "action")
         )
-        if not isinstance(observation_space, Box) or not isinstance(action_space, Box | Discrete):
+        if not isinstance(observation_space, Box) or not isinstance(action_space, ActionSpace):
             raise ValueError(f"spaces {observation_space} and {action_space}")
         scaling = plain["action_scaling"]
         if scaling is not None:
@@ -84,9 +86,10 @@ class Interface:
             UserError: If it cannot.
         """
         if not isinstance(observation_space, Box) or observation_space.shape != self.observation_space.shape:
+            how = " (gymnasium.wrappers.FlattenObservation)" if self._flattens(observation_space) else ""
             raise UserError(
                 f"environment {name} has observations {observation_space}, but the policy was trained on "
-                f"{self.observation_space}; wrap it to return what the policy's own environment returned"
+                f"{self.observation_space}; wrap it to return what the policy's own environment returned{how}"
             )
         if action_space != self.action_space:
             alike = isinstance(action_space, Box) and action_space.shape == self.action_space.shape
@@ -95,6 +98,13 @@ class Interface:
                 f"environment {name} has actions {action_space}, but the policy was trained on "
                 f"{self.action_space}; wrap it to take those{how}"
             )
+
+    def _flattens(self, observation_space: gymnasium.Space[Any]) -> bool:
+        """Returns whether flat observations of a space have the size of the policy's."""
+        try:
+            return flatdim(observation_space) == self.observation_space.shape[0]
+        except (ValueError, NotImplementedError):
+            return False
 
 
 def damaged_interface(saved: SavedRun, error: Exception) -> UserError:

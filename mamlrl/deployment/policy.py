@@ -159,11 +159,11 @@ class AdaptivePolicy(Adaptive):
         Args:
             path: A file `.pt2` (`torch.export.load(path).module()`), or `.onnx`, for which the extra `onnx` is
                 needed (`pip install 'mamlrl[onnx]'`). The input `observation`, shape (batch, D), float32, gives
-                `action`, in the range of the action space and clipped to it, shape (batch, A), float32; discrete
-                ones have shape (batch,) and int64.
+                `action`, in the range of the action space and clipped to it, float32; discrete ones are int64.
             deterministic: Whether the action is the most likely one. Otherwise there is a second input, `noise`,
-                shape (batch, A), float32, of standard normal numbers; of discrete actions, shape (batch, n), of
-                numbers from the standard Gumbel distribution (`numpy.random.Generator.gumbel`).
+                float32: of A continuous numbers, shape (batch, A), standard normal; of discrete actions, one for
+                each of the n values (of each choice), shape (batch, n), from the standard Gumbel distribution
+                (`numpy.random.Generator.gumbel`); of A switches, shape (batch, A), from the standard logistic one.
 
         Raises:
             UserError: If the suffix is another, the extra is missing, the policy's operations cannot be exported,

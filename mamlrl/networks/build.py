@@ -8,16 +8,14 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import gymnasium
-import torch
-from gymnasium.spaces import Box, Discrete
+from gymnasium.spaces import Box
 from torch import nn
 
 from mamlrl.errors import UserError
-from mamlrl.networks.categorical import Categorical
+from mamlrl.networks.action_spaces import action_distribution, same_actions
 from mamlrl.networks.checks import check_policy
 from mamlrl.networks.context import ContextPolicy
 from mamlrl.networks.distribution import Distribution
-from mamlrl.networks.gaussian import DiagonalGaussian
 from mamlrl.networks.mlp import MlpPolicy
 from mamlrl.networks.mlp_layout import Activation
 from mamlrl.networks.module import ModulePolicy, seeded
@@ -95,8 +93,7 @@ def make_policy(
 
     Args:
         observation_space: Space of one sub-environment's observations; a Box with one axis.
-        action_space: Space of one sub-environment's actions; a Box with one axis (Gaussian) or Discrete
-            (categorical).
+        action_space: Space of one sub-environment's actions, see `action_distribution`.
         config: Architecture, size and initialisation.
 
     Raises:
@@ -111,16 +108,7 @@ def make_policy(
             f"the policy needs observations that are vectors (a Box with one axis), not {observation_space}; "
             "give the environment an observation space that is flat (gymnasium.spaces.flatten_space)"
         )
-    distribution: Distribution
-    if isinstance(action_space, Box) and len(action_space.shape) == 1:
-        distribution = DiagonalGaussian(action_space.shape[0])
-    elif isinstance(action_space, Discrete) and action_space.start == 0:
-        distribution = Categorical(int(action_space.n))
-    else:
-        raise UserError(
-            f"the policy needs a Box action space with one axis or Discrete from 0, not {action_space}"
-        )
-    return _build(observation_space.shape[0], distribution, config)
+    return _build(observation_space.shape[0], action_distribution(action_space), config)
 
 
 def _build(observation_size: int, distribution: Distribution, config: PolicyConfig) -> Network:
@@ -134,20 +122,12 @@ def _build(observation_size: int, distribution: Distribution, config: PolicyConf
         return ModulePolicy(made, observation_size, distribution, *std, None if given else make)
     if not isinstance(made, MlpPolicy | ContextPolicy):
         check_policy(made, observation_size)
-    if _actions(made.distribution) != _actions(distribution):
+    if not same_actions(made.distribution, distribution):
         raise UserError(
             f"policy.architecture: {named(config.architecture)} has the distribution {made.distribution}, which "
             f"does not fit the actions; {distribution} does"
         )
     return made
-
-
-def _actions(distribution: Distribution) -> tuple[int, ...] | int:
-    """Shape of an action, or the number of discrete ones."""
-    if isinstance(distribution, Categorical):
-        return distribution.num_actions
-    noise = distribution.noise((1,), torch.Generator().manual_seed(0), torch.float32)
-    return tuple(distribution.sample(torch.zeros(1, distribution.output_size), noise).shape)
 
 
 def make_mlp(observation_size: int, distribution: Distribution, config: NetworkConfig, **std: float) -> Network:

@@ -6,7 +6,7 @@ from typing import Any
 
 import gymnasium
 import numpy as np
-from gymnasium.spaces import Box, Discrete
+from gymnasium.spaces import Box, Discrete, MultiBinary, MultiDiscrete
 
 from mamlrl.envs import TaskEnv
 from mamlrl.errors import UserError
@@ -17,13 +17,18 @@ def plain_space(space: gymnasium.Space[Any]) -> dict[str, Any]:
     """Describes a space by numbers, strings and lists.
 
     Raises:
-        UserError: If it is neither a Box nor Discrete.
+        UserError: If it is no Box, Discrete, MultiDiscrete or MultiBinary.
     """
     if isinstance(space, Box):
         return {"kind": "box", "low": space.low.tolist(), "high": space.high.tolist(), "dtype": str(space.dtype)}
     if isinstance(space, Discrete):
         return {"kind": "discrete", "n": int(space.n), "start": int(space.start)}
-    raise UserError(f"cannot describe the space {space}: it must be a Box or Discrete")
+    if isinstance(space, MultiDiscrete):
+        values = {"n": space.nvec.tolist(), "start": space.start.tolist(), "dtype": str(space.dtype)}
+        return {"kind": "multi_discrete", **values}
+    if isinstance(space, MultiBinary):
+        return {"kind": "multi_binary", "n": space.n if isinstance(space.n, int) else list(space.shape)}
+    raise UserError(f"cannot describe the space {space}: it must be a Box, Discrete, MultiDiscrete or MultiBinary")
 
 
 def restore_space(plain: dict[str, Any]) -> gymnasium.Space[Any]:
@@ -31,6 +36,11 @@ def restore_space(plain: dict[str, Any]) -> gymnasium.Space[Any]:
     if plain["kind"] == "box":
         dtype = np.dtype(plain["dtype"])
         return Box(np.array(plain["low"], dtype), np.array(plain["high"], dtype), dtype=dtype.type)
+    if plain["kind"] == "multi_discrete":
+        n, start = np.array(plain["n"]), np.array(plain["start"])
+        return MultiDiscrete(n, np.dtype(plain["dtype"]).type, start=start)
+    if plain["kind"] == "multi_binary":
+        return MultiBinary(plain["n"])
     return Discrete(plain["n"], start=plain["start"])
 
 

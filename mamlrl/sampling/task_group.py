@@ -14,7 +14,7 @@ from mamlrl.envs import TaskEnv
 from mamlrl.envs.arrays import Array, may_be_any, on_host, rows
 from mamlrl.errors import DivergenceError, TaskEnvError
 from mamlrl.networks.network import Policy
-from mamlrl.sampling.actions import absurd_magnitude, check_room
+from mamlrl.sampling.actions import absurd_magnitude, check_room, to_space
 from mamlrl.sampling.blame import error_of, first_fault
 from mamlrl.sampling.checked_env import CheckedEnv, EnvStep
 from mamlrl.sampling.rollouts import Rollouts, tensors_of, without
@@ -163,7 +163,7 @@ class TaskGroup:
         """Turns actions of the policy, shape (task, episode, ...), into the environment's, (num_envs, ...)."""
         xp, flat = self.env.xp, actions.flatten(0, 1)
         array = flat.cpu().numpy() if xp is np else flat.to(self.env.device)
-        return xp.asarray(array, copy=True) if self._scaling is None else self._scaling(array)
+        return to_space(array, self.env.single_action_space, self._scaling, xp)
 
     def _rollouts(self, steps: list[_Step]) -> Rollouts:
         """Joins steps along a time axis."""

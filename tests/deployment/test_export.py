@@ -7,6 +7,7 @@ import pytest
 import torch
 from deployed import METHODS, checkpoint, load_method
 from elsewhere import run_without
+from gymnasium.spaces import Box
 from sinusoids import TINY_SINUSOID
 from torch import nn
 
@@ -18,11 +19,16 @@ from mamlrl.networks.categorical import Categorical
 from mamlrl.networks.convolution import ConvolutionalNetwork
 from mamlrl.networks.mlp import MlpPolicy
 from mamlrl.runs.checkpoints import save_checkpoint
+from mamlrl.sampling.actions import to_space
 
 EXPORTED = {  # whether deterministic
     "tanh": False,
     "context": True,
     "discrete": False,
+    "shifted": True,
+    "choices": False,
+    "switches": False,
+    "matrix": False,
     "unscaled": True,
     "module": True,
     "half_cheetah_direction": True,  # a published one, of large outputs
@@ -64,14 +70,13 @@ def act(policy, observation, noise):
     """Actions by what the training code has for it, in double precision."""
     network, params = policy.network, policy.params.double()
     outputs = network(params, torch.from_numpy(observation).double())
-    if noise is None:  # of continuous actions here
-        actions = outputs[:, : network.distribution.head_size].numpy()
-    else:
-        actions = network.distribution.sample(outputs, torch.from_numpy(noise).double()).numpy()
-    if policy.experiment.env.id == "deployed/Push-v0":
-        return actions
+    if noise is None:
+        noise = network.distribution.noise((5,), torch.Generator(), torch.float32).zero_().numpy()
+    actions = network.distribution.sample(outputs, torch.from_numpy(noise).double()).numpy()
     scaling = policy.experiment.sampling.action_scaling(policy.action_space)
-    scaled = actions if scaling is None else scaling(actions)
+    scaled = to_space(actions, policy.action_space, scaling)
+    if not isinstance(policy.action_space, Box):
+        return scaled
     clipped = np.clip(scaled, policy.action_space.low, policy.action_space.high)
     assert "unscaled" not in str(policy.saved.path) or (clipped != scaled).any()
     return clipped
@@ -96,7 +101,8 @@ def exported(policies, tmp_path_factory):
     networks = {"sine": sine.adapt([[0.0], [1.0]], [[0.5], [-0.5]], steps=2), "images": make_images()}
     for name, deterministic in EXPORTED.items():
         observation = rng.uniform(-1, 1, (5, *policies[name].observation_space.shape)).astype(np.float32)
-        noise = rng.standard_normal((5, 3 if name == "discrete" else 2)).astype(np.float32)
+        size = {"discrete": 3, "choices": 5}.get(name, 2)
+        noise = rng.standard_normal((5, size)).astype(np.float32)
         inputs = {"observation": observation} | ({} if deterministic else {"noise": noise})
         expected[name] = act(policies[name], observation, None if deterministic else noise)
         for file in files_of(name, folder):

@@ -244,7 +244,10 @@ def doing(method, what):
     ("env_class", "message"),
     [
         (Overwriting, "does not keep its task: speed was set to .*, and is 1.0 after reset"),
-        (type("Parts", (Point,), {"__init__": init_with_parts}), "has observations Dict.*FlattenObservation"),
+        (
+            type("Parts", (Point,), {"__init__": init_with_parts}),
+            "reset raised .*have the keys position, got",
+        ),
         (doing("reset", OSError("gone")), "reset raised OSError: gone"),
         (doing("reset", SystemExit(0)), "reset raised SystemExit: 0"),
         (doing("reset", (np.zeros(3), {})), r"observation of shape \(3,\) and type float64; its space has shape"),
@@ -254,6 +257,15 @@ def doing(method, what):
         (doing("step", (np.zeros(2), "much", False, False, {})), "reward 'much'; it must be a number"),
         (doing("step", (np.zeros(1), 0.0, False, False, {})), r"step returned an observation of shape \(1,\)"),
         (doing("step", (np.zeros(2), 0.0, False)), "step raised ValueError"),
+        (
+            doing("reset", (np.array([0, np.nan]), {})),
+            "reset returned a number that is not finite",
+        ),
+        (
+            doing("step", (np.full(2, np.inf), 0.0, False, False, {})),
+            "step returned a number .* first obs",
+        ),
+        (doing("step", (np.zeros(2), np.nan, False, False, {})), "step returned a number .* in its first reward"),
         (doing("step", (np.zeros(2), 0.0, True, False, {})), "ends every episode in its first step"),
     ],
     ids=str,

@@ -1,11 +1,18 @@
 """Training in an ordinary environment from YAML alone: the same curve whatever steps it, also from checkpoints."""
 
+from importlib.util import find_spec
 from pathlib import Path
 
+import gymnasium
 import numpy as np
 import pytest
+import torch
+from gymnasium.wrappers import FlattenObservation
+from ordinary_envs import Robot
 from programs import deterministic_rows, run
 
+import mamlrl
+from mamlrl.errors import UserError
 from mamlrl.experiments.command_line import load_config
 from mamlrl.experiments.plain import plain_experiment, restore_experiment
 from mamlrl.sampling.build import make_task_env
@@ -46,6 +53,53 @@ def test_a_config_without_code_trains_and_is_evaluated_on_a_task_by_its_numbers(
     capsys.readouterr()
     assert run("evaluate", "run", "--task", "0.02", "0") == 2
     assert "outside the task space" in capsys.readouterr().err
+
+
+ROBOT = """
+kind: policy
+env:
+  id: ordinary_envs:ordinary/Robot-v0
+  kwargs: {horizon: 6}
+  tasks:
+    speed: {choice: [-0.1, 0.1]}
+"""
+
+
+def test_an_environment_of_a_dict_and_of_several_choices_from_training_to_use(monkeypatch):
+    monkeypatch.setattr(gymnasium.envs.registration, "registry", dict(gymnasium.registry))
+    gymnasium.register("ordinary/Robot-v0", entry_point=Robot)
+    Path("robot.yaml").write_text(ROBOT)
+    assert run("train", "--config=robot.yaml", *TINY, "--output=run") == 0
+    small = ["--evaluation.tasks=2", "--evaluation.episodes_per_task=2", "--evaluation.steps=1"]
+    assert run("rollout", "run", "--output=episodes.npz", *small) == 0
+    episodes = np.load("episodes.npz")
+    assert episodes["observations"].shape == (8, 6, 9)
+    assert episodes["actions"].shape == (8, 6, 2)
+    np.testing.assert_array_equal(episodes["actions"], episodes["policy_actions"] + [0, -1])
+    policy = mamlrl.load("run")
+    env = gymnasium.make("ordinary/Robot-v0", max_episode_steps=6, disable_env_checker=True)
+    with pytest.raises(UserError, match=r"observations Dict.*gymnasium.wrappers.FlattenObservation"):
+        policy.adapt(env)
+    env = FlattenObservation(env)
+    adapted = policy.adapt(env, episodes=3, seed=0)
+    recorded = policy.adapt(policy.collect(env, episodes=3, seed=0))
+    assert torch.equal(adapted.params, recorded.params)
+    assert not torch.equal(adapted.params, policy.params)
+    observation, _ = env.reset(seed=0)
+    assert policy.action_space == env.action_space
+    assert env.action_space.contains(adapted(observation))
+    assert env.action_space.contains(adapted(observation, deterministic=False))
+
+
+def test_a_missing_package_is_named(capsys):
+    if find_spec("Box2D") is not None:
+        pytest.skip("Box2D is installed")
+    tasks = '--env.tasks={"make.gravity": {"uniform": [-11, -5]}}'
+    assert run("train", "--config=default", "--env.id=LunarLanderContinuous-v3", tasks, "--output=run") == 2
+    error = capsys.readouterr().err
+    assert "LunarLanderContinuous-v3" in error
+    assert "gymnasium[box2d]" in error
+    assert not Path("run").exists()
 
 
 def test_paths_survive_configs_and_checkpoints():

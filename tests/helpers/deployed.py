@@ -7,7 +7,7 @@ import gymnasium
 import numpy as np
 import torch
 from fake_envs import FakeEnv
-from gymnasium.spaces import Discrete
+from gymnasium.spaces import Box, Discrete, MultiBinary, MultiDiscrete
 from programs import TINY
 
 import mamlrl
@@ -32,6 +32,10 @@ METHODS = {  # every estimator, kind of step size, inner loss and adapted part
     "last_layer": ["--adaptation.adapted=last_layer"],
     "imaml": IMAML,
     "discrete": ["--env.id=deployed/Push-v0", "--env.kwargs={}"],
+    **{
+        kind: ["--env.id=deployed/Pushes-v0", f'--env.kwargs={{"kind": "{kind}"}}']
+        for kind in ("shifted", "choices", "switches", "matrix")
+    },
 }
 
 
@@ -48,12 +52,35 @@ class PushVectorEnv(FakeEnv):
         return -np.abs(self.points - self.tasks).sum(axis=1), np.abs(self.points[:, 0]) > 1
 
 
-PushEnv = single_task_env(PushVectorEnv)
+class PushesVectorEnv(FakeEnv):
+    """A point that is pushed along both axes, by actions of another kind of space; checks that they are in it."""
 
-if "deployed/Push-v0" not in gymnasium.registry:
-    gymnasium.register(
-        "deployed/Push-v0", entry_point="deployed:PushEnv", vector_entry_point="deployed:PushVectorEnv"
-    )
+    spaces = {  # noqa: RUF012
+        "shifted": Discrete(3, start=-1),
+        "choices": MultiDiscrete(np.array([[3], [2]]), start=np.array([[-1], [0]])),
+        "switches": MultiBinary(2),
+        "matrix": Box(np.array([[-1.0], [0.0]]), np.array([[1.0], [np.inf]]), dtype=np.float64),
+    }
+
+    def __init__(self, num_envs=1, *, kind="choices", **kwargs):
+        self.actions = self.spaces[kind]
+        super().__init__(num_envs, **kwargs)
+
+    def _advance(self, actions, running):
+        space = self.single_action_space
+        assert all(space.contains(action.astype(space.dtype)) for action in actions)
+        pushes = np.broadcast_to(actions.reshape(self.num_envs, -1), (self.num_envs, 2))
+        self.points += 0.1 * pushes * running[:, None]
+        return -np.abs(self.points - self.tasks).sum(axis=1), np.abs(self.points[:, 0]) > 1
+
+
+PushEnv = single_task_env(PushVectorEnv)
+PushesEnv = single_task_env(PushesVectorEnv)
+
+for _name in ("Push", "Pushes"):
+    if f"deployed/{_name}-v0" not in gymnasium.registry:
+        entry_points = {"entry_point": f"deployed:{_name}Env", "vector_entry_point": f"deployed:{_name}VectorEnv"}
+        gymnasium.register(f"deployed/{_name}-v0", **entry_points)
 
 
 def checkpoint(path, config="navigation2d", options=POLICY, seed=0):

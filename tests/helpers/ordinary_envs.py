@@ -5,7 +5,7 @@ import signal
 
 import gymnasium
 import numpy as np
-from gymnasium.spaces import Box
+from gymnasium.spaces import Box, Dict, Discrete, MultiDiscrete
 
 
 class Point(gymnasium.Env):
@@ -40,6 +40,37 @@ class Point(gymnasium.Env):
 
     def render(self):
         return np.full((30, 40, 3), 200, np.uint8)
+
+
+class Robot(gymnasium.Env):
+    """Observes by a dict, one part of which is a picture, and acts by two choices: which wheel, and where to."""
+
+    metadata = {"render_modes": []}  # noqa: RUF012
+
+    def __init__(self):
+        self.observation_space = Dict(
+            position=Box(-np.inf, np.inf, (2,), np.float32),
+            camera=Box(0, 255, (2, 2), np.uint8),
+            gear=Discrete(3, start=1),
+        )
+        self.action_space = MultiDiscrete([2, 3], start=[0, -1])
+        self.speed = 0.1
+        self._position = np.zeros(2, np.float32)
+
+    def reset(self, *, seed=None, options=None):
+        super().reset(seed=seed)
+        self._position[:] = self.np_random.uniform(-0.1, 0.1, 2)
+        return self._observed(1), {}
+
+    def step(self, action):
+        assert self.action_space.contains(action)
+        wheel, direction = action
+        self._position[wheel] += self.speed * direction
+        return self._observed(2 + wheel), np.float32(self._position[0] - abs(self._position[1])), False, False, {}
+
+    def _observed(self, gear):
+        camera = np.full((2, 2), 100 + np.clip(50 * self._position[0], -99, 99)).astype(np.uint8)
+        return {"position": self._position, "camera": camera, "gear": gear}
 
 
 class Maml(Point):

@@ -27,7 +27,7 @@ class ClockEnv(envs.TaskVectorEnv):
 
     def __init__(self, num_envs=6, horizon=8, lengths=None, action_space=None, spoilt=None, value=np.nan):
         box = Box(-np.inf, np.inf, (2,))
-        action_space = action_space or Box(-1.0, 1.0, (2,))
+        action_space = Box(-1.0, 1.0, (2,)) if action_space is None else action_space
         super().__init__(num_envs, box, action_space, Box(0.0, 9.0, (1,)), horizon)
         self.lengths = np.full(num_envs, horizon + 1) if lengths is None else np.asarray(lengths)
         self.spoilt, self.value = spoilt, value

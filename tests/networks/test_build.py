@@ -1,12 +1,17 @@
 import numpy as np
 import pytest
-from gymnasium.spaces import Box, Dict, Discrete, MultiBinary, MultiDiscrete, Tuple
+import torch
+from gymnasium.spaces import Box, Dict, Discrete, MultiBinary, MultiDiscrete, Text, Tuple
+from torch import nn
 
 from mamlrl.errors import UserError
+from mamlrl.networks.action_spaces import action_distribution, same_actions
+from mamlrl.networks.bernoulli import Bernoulli
 from mamlrl.networks.build import PolicyConfig, make_policy
 from mamlrl.networks.categorical import Categorical
 from mamlrl.networks.gaussian import DiagonalGaussian
 from mamlrl.networks.mlp import MlpPolicy
+from mamlrl.networks.multi_categorical import MultiCategorical
 
 BOX = Box(-1, 1, (3,), np.float64)
 
@@ -43,18 +48,42 @@ def test_observations_that_are_not_vectors_are_refused_by_name(space):
 
 
 @pytest.mark.parametrize(
-    "space",
+    ("space", "distribution"),
     [
-        Box(-1, 1, (2, 2), np.float64),
-        Box(-1, 1, (), np.float64),
-        Dict(force=BOX),
-        Tuple((BOX, BOX)),
-        Discrete(3, start=1),
-        MultiDiscrete([2, 3]),
-        MultiBinary(3),
+        (Box(-1, 1, (2, 3), np.float64), DiagonalGaussian(6)),
+        (Box(-1, 1, (), np.float64), DiagonalGaussian(1)),
+        (Discrete(3, start=1), Categorical(3)),
+        (MultiDiscrete([2, 3], start=[4, 5]), MultiCategorical((2, 3))),
+        (MultiDiscrete(np.array([[2, 3], [4, 1]])), MultiCategorical((2, 3, 4, 1))),
+        (MultiBinary(3), Bernoulli(3)),
+        (MultiBinary([2, 3]), Bernoulli(6)),
     ],
     ids=str,
 )
+def test_actions_have_the_distribution_of_their_space(space, distribution):
+    assert action_distribution(space) == distribution
+    assert make_policy(BOX, space, PolicyConfig((8,))).distribution == distribution
+
+
+@pytest.mark.parametrize("space", [MultiDiscrete([2, 3]), MultiBinary(3)], ids=str)
+def test_policies_for_other_actions_are_refused(space):
+    assert same_actions(action_distribution(space), action_distribution(space))
+    for other in (MultiDiscrete([3, 2]), MultiBinary(2), Discrete(6), Box(-1, 1, (3,)), Box(-1, 1, (5,))):
+        assert not same_actions(action_distribution(space), action_distribution(other))
+    own = make_policy(BOX, Discrete(6), PolicyConfig((8,)))
+    with pytest.raises(UserError, match="does not fit the actions"):
+        make_policy(BOX, space, PolicyConfig(architecture=own))
+
+
+@pytest.mark.parametrize("space", [MultiDiscrete([2, 3]), MultiBinary(3)], ids=str)
+def test_modules_serve_discrete_actions_of_every_kind(space):
+    size = action_distribution(space).head_size
+    policy = make_policy(BOX, space, PolicyConfig(architecture=nn.Sequential(nn.Linear(3, size))))
+    assert policy.num_parameters == 4 * size
+    assert policy(torch.zeros(policy.num_parameters), torch.zeros(7, 3)).shape == (7, size)
+
+
+@pytest.mark.parametrize("space", [Dict(force=BOX), Tuple((BOX, BOX)), Text(3), Box(-1, 1, (0,))], ids=str)
 def test_actions_without_a_distribution_are_refused_by_name(space):
     with pytest.raises(UserError) as raised:
         make_policy(BOX, space, PolicyConfig())

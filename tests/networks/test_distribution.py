@@ -4,9 +4,11 @@ import pytest
 import torch
 from scipy import stats
 
+from mamlrl.networks.bernoulli import Bernoulli
 from mamlrl.networks.categorical import Categorical
 from mamlrl.networks.distribution import CanonicalDistribution
 from mamlrl.networks.gaussian import DiagonalGaussian, IsotropicGaussian
+from mamlrl.networks.multi_categorical import MultiCategorical
 
 SIZE = 4
 SHAPE = (3, 5)  # leading axes
@@ -15,6 +17,8 @@ DISTRIBUTIONS = {
     "gaussian": DiagonalGaussian(SIZE),
     "isotropic": IsotropicGaussian(SIZE, variance=0.3),
     "categorical": Categorical(SIZE),
+    "multi_categorical": MultiCategorical((3, 1, 2)),
+    "bernoulli": Bernoulli(SIZE),
 }
 every_distribution = pytest.mark.parametrize("distribution", DISTRIBUTIONS.values(), ids=DISTRIBUTIONS)
 
@@ -32,7 +36,34 @@ def draw(distribution, outputs, generator):
     return distribution.sample(outputs, distribution.noise(outputs.shape[:-1], generator, outputs.dtype))
 
 
+class Choices(torch.distributions.Distribution):
+    """Independent choices, as PyTorch has them one by one."""
+
+    def __init__(self, sizes, logits):
+        self.parts = [torch.distributions.Categorical(logits=part) for part in logits.split(sizes, dim=-1)]
+        super().__init__(logits.shape[:-1], torch.Size([len(sizes)]), validate_args=False)
+
+    def sample(self):
+        return torch.stack([part.sample() for part in self.parts], dim=-1)
+
+    def log_prob(self, value):
+        return sum(part.log_prob(own) for part, own in zip(self.parts, value.unbind(dim=-1), strict=True))
+
+    def entropy(self):
+        return sum(part.entropy() for part in self.parts)
+
+
+@torch.distributions.register_kl(Choices, Choices)
+def kl_of_choices(one, other):
+    pairs = zip(one.parts, other.parts, strict=True)
+    return sum(torch.distributions.kl_divergence(*pair) for pair in pairs)
+
+
 def in_torch(distribution, outputs):
+    if isinstance(distribution, MultiCategorical):
+        return Choices(distribution.sizes, outputs)
+    if isinstance(distribution, Bernoulli):
+        return torch.distributions.Independent(torch.distributions.Bernoulli(logits=outputs), 1)
     if isinstance(distribution, Categorical):
         return torch.distributions.Categorical(logits=outputs)
     if isinstance(distribution, IsotropicGaussian):
@@ -178,6 +209,10 @@ def test_samples_have_the_shape_and_type_of_actions(distribution, generator, sha
         actions = draw(distribution, outputs, generator)
         if isinstance(distribution, Categorical):
             assert (actions.shape, actions.dtype) == (shape, torch.int64)
+        elif isinstance(distribution, MultiCategorical):
+            assert (actions.shape, actions.dtype) == ((*shape, 3), torch.int64)
+        elif isinstance(distribution, Bernoulli):
+            assert (actions.shape, actions.dtype) == ((*shape, SIZE), torch.int64)
         else:
             assert (actions.shape, actions.dtype) == ((*shape, SIZE), dtype)
 
@@ -223,6 +258,46 @@ def test_categorical_samples_belong_to_their_own_outputs(generator):
     certain = torch.arange(12).view(3, 4) % SIZE
     outputs = 1000 * torch.nn.functional.one_hot(certain, SIZE).double()
     torch.testing.assert_close(draw(distribution, outputs, generator), certain)
+
+
+@pytest.mark.parametrize("name", ["multi_categorical", "bernoulli"])
+def test_samples_of_several_choices_follow_the_distribution(name, generator):
+    distribution = DISTRIBUTIONS[name]
+    outputs = random_outputs(distribution, generator, ())
+    actions = draw(distribution, outputs.expand(20_000, -1), generator)
+    values, counts = actions.unique(dim=0, return_counts=True)
+    expected = 20_000 * distribution.log_prob(outputs.expand(len(values), -1), values).exp()
+    assert float(expected.sum()) == pytest.approx(20_000)  # all there are
+    assert stats.chisquare(counts.numpy(), expected.numpy()).pvalue > 0.01
+
+
+@pytest.mark.parametrize("distribution", DISTRIBUTIONS.values(), ids=DISTRIBUTIONS)
+def test_without_noise_the_action_is_the_most_likely_one(distribution, generator):
+    outputs = random_outputs(distribution, generator, (50,))
+    noise = distribution.noise((50,), generator, outputs.dtype)
+    likeliest = distribution.log_prob(outputs, distribution.sample(outputs, torch.zeros_like(noise)))
+    for _ in range(20):
+        assert (distribution.log_prob(outputs, draw(distribution, outputs, generator)) <= likeliest).all()
+
+
+def test_choices_and_switches_survive_extreme_outputs():
+    extreme = torch.tensor([1000.0, 0.0, -1000.0, 30.0], dtype=torch.float64)
+    switches, choices = Bernoulli(4), MultiCategorical((2, 2))
+    other = torch.tensor([-1000.0, 0.0, 1000.0, -30.0], dtype=torch.float64)
+    for distribution in (switches, choices):
+        assert distribution.entropy(extreme).isfinite()
+        assert distribution.kl(extreme, other).isfinite()
+    assert float(switches.kl(extreme, other)) == pytest.approx(1000 + 0 + 1000 + 30)
+
+
+def test_a_switch_is_a_choice_of_two(generator):
+    switches, choices = Bernoulli(3), MultiCategorical((2, 2, 2))
+    logits, other = random_outputs(switches, generator), random_outputs(switches, generator)
+    pairs, other_pairs = (torch.stack([torch.zeros_like(x), x], dim=-1).flatten(-2) for x in (logits, other))
+    actions = draw(switches, logits, generator)
+    close(switches.log_prob(logits, actions), choices.log_prob(pairs, actions))
+    close(switches.entropy(logits), choices.entropy(pairs))
+    close(switches.kl(logits, other), choices.kl(pairs, other_pairs))
 
 
 @every_distribution

@@ -3,10 +3,11 @@
 import numpy as np
 import pytest
 import torch
-from gymnasium.spaces import Box, Discrete
+from gymnasium.spaces import Box, Discrete, MultiBinary, MultiDiscrete
 from samplers import ClockEnv, ScriptedPolicy, make_sampler, randomness, sample_fake
 
-from mamlrl.sampling.actions import ActionScaling
+from mamlrl.errors import UserError
+from mamlrl.sampling.actions import ActionScaling, absurd_magnitude, check_room
 from mamlrl.sampling.settings import SamplingConfig
 
 
@@ -49,6 +50,43 @@ def test_discrete_actions_reach_the_environment_as_they_are():
     rollouts = sample_fake(env, actions=actions)
     assert env.received[0].tolist() == [0, 1, 2, 3, 4, 6]
     assert torch.equal(rollouts.actions[:, :, 0], actions)
+
+
+@pytest.mark.parametrize(
+    ("space", "actions", "expected"),
+    [
+        (Discrete(3, start=5), [0, 2], [5, 7]),
+        (MultiDiscrete([2, 3], start=[-1, 4]), [[0, 2], [1, 0]], [[-1, 6], [0, 4]]),
+        (MultiDiscrete(np.array([[2], [3]])), [[0, 2], [1, 0]], [[[0], [2]], [[1], [0]]]),
+        (MultiBinary(2), [[0, 1], [1, 1]], [[0, 1], [1, 1]]),
+        (MultiBinary([1, 2]), [[0, 1], [1, 1]], [[[0, 1]], [[1, 1]]]),
+    ],
+    ids=str,
+)
+def test_choices_get_the_shape_and_the_first_value_of_their_space(space, actions, expected):
+    env = ClockEnv(num_envs=2, horizon=1, action_space=space)
+    rollouts = sample_fake(env, num_tasks=1, actions=torch.tensor(actions)[None])
+    assert env.received[0].tolist() == expected
+    assert rollouts.actions[0, :, 0].tolist() == actions
+
+
+def test_only_dimensions_with_two_bounds_are_rescaled():
+    bounds = Box(
+        np.array([[-2.0, 0.0], [-np.inf, -np.inf]]), np.array([[6.0, np.inf], [1.0, np.inf]]), dtype=np.float64
+    )
+    env = ClockEnv(num_envs=2, horizon=1, action_space=bounds)
+    actions = torch.tensor([[0.5, -3.0, 2.0, -7.0], [-2.0, 3.0, 0.5, 9.0]], dtype=torch.float64)
+    make_sampler(env, 1, ScriptedPolicy(actions[None])).sample(torch.zeros(1), randomness())
+    assert env.received[0].tolist() == [[[4, 0], [1, -7]], [[-2, 3], [0.5, 9]]]
+    limit = absurd_magnitude(bounds, ActionScaling.of(bounds, 2.0), 2.0)
+    assert limit == 2e6
+
+
+@pytest.mark.parametrize("space", [Discrete(1), MultiDiscrete([1, 1])], ids=str)
+def test_a_space_of_one_action_leaves_nothing_to_choose(space):
+    check_room("name", MultiDiscrete([1, 2]))
+    with pytest.raises(UserError, match="name leaves nothing to choose"):
+        check_room("name", space)
 
 
 @pytest.mark.parametrize("bound", [1.0, 10.0, 0.5])

@@ -5,7 +5,7 @@ import json
 import numpy as np
 import pytest
 from env_cases import FAMILIES, make_batch
-from gymnasium.spaces import Box, Dict, Discrete, MultiBinary
+from gymnasium.spaces import Box, Dict, Discrete, MultiBinary, MultiDiscrete, Tuple
 from samplers import ClockEnv
 
 from mamlrl.errors import UserError
@@ -21,6 +21,10 @@ SPACES = [
     Box(-1, 1, (), np.float64),
     Discrete(7),
     Discrete(3, start=-1),
+    MultiDiscrete([2, 5], start=[-1, 3]),
+    MultiDiscrete(np.array([[2, 5], [1, 3]]), np.int32),
+    MultiBinary(3),
+    MultiBinary([2, 3]),
 ]
 
 
@@ -46,9 +50,9 @@ def test_spaces_of_every_environment_are_restored(case):
     env.close()
 
 
-@pytest.mark.parametrize("space", [MultiBinary(3), Dict(position=SPACES[0])], ids=str)
+@pytest.mark.parametrize("space", [Tuple(SPACES[:2]), Dict(position=SPACES[0])], ids=str)
 def test_other_spaces_are_refused_by_name(space):
-    with pytest.raises(UserError, match="must be a Box or Discrete") as refused:
+    with pytest.raises(UserError, match="must be a Box, Discrete, MultiDiscrete or MultiBinary") as refused:
         plain_space(space)
     assert str(space) in str(refused.value)
 

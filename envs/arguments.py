@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
+from gymnasium.spaces import Box
 from numpy.typing import NDArray
 
 from mamlrl.errors import suggestion
@@ -51,6 +52,20 @@ def check_array(name: str, values: Any) -> NDArray[np.float64]:
         return np.asarray(values, dtype=np.float64)
     except (TypeError, ValueError) as error:
         raise ValueError(f"{name} must be an array of numbers, got {values}") from error
+
+
+def check_tasks(tasks: Any, space: Box, num_envs: int) -> NDArray[np.float64]:
+    """Returns tasks as an array; refuses those outside their space, or as many as do not divide `num_envs`."""
+    tasks, expected = check_array("tasks", tasks), space.shape
+    if tasks.shape[1:] != expected or tasks.ndim != 1 + len(expected) or len(tasks) == 0:
+        sizes = ", ".join(map(str, ("number of tasks", *expected)))
+        raise ValueError(f"tasks must have shape ({sizes}), got {tasks.shape}")
+    if num_envs % len(tasks):
+        raise ValueError(f"{len(tasks)} tasks do not divide {num_envs} sub-environments equally")
+    for index, task in enumerate(tasks):
+        if not space.contains(task.astype(space.dtype)):
+            raise ValueError(f"task {index}, {task.tolist()}, lies outside {space}")
+    return tasks
 
 
 def check_choice(name: str, value: Any, choices: Iterable[str]) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -72,6 +73,8 @@ class TaskEnv(VectorEnv[Any, Any, Any], ABC):
             these episodes out.
         render_mode: None, or `rgb_array` for an environment that draws.
         frame_size: Height and width of pictures, in pixels; may be set before the first is drawn.
+        takes_task_seeds: Whether `reset` takes a seed for each task. If not, samplers give it one, and results
+            depend on which tasks are sampled together: on the number of groups, and of processes.
         metadata: `autoreset_mode`, `render_modes` and `render_fps`, the steps in a second of real time.
     """
 
@@ -80,6 +83,7 @@ class TaskEnv(VectorEnv[Any, Any, Any], ABC):
     tasks: Array
     diverged: Array
     frame_size: int
+    takes_task_seeds: bool = False
 
     @property
     def xp(self) -> Any:
@@ -132,12 +136,14 @@ class TaskEnv(VectorEnv[Any, Any, Any], ABC):
 
     @abstractmethod
     def reset(
-        self, *, seed: int | None = None, options: dict[str, Any] | None = None
+        self, *, seed: int | Sequence[int] | None = None, options: dict[str, Any] | None = None
     ) -> tuple[Array, dict[str, Any]]:
         """Starts new episodes.
 
         Args:
-            seed: Seed of all randomness until the next seeded reset.
+            seed: Seed of all randomness until the next seeded reset; or, if `takes_task_seeds`, one for each of
+                equal consecutive groups of sub-environments, such as those of a task. What a group then draws does
+                not depend on the others.
             options: `{"reset_mask": mask}`, with a boolean mask of shape (num_envs,), restarts only
                 those sub-environments, as in Gymnasium's own vector environments.
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -14,9 +15,10 @@ from gymnasium.vector import AutoresetMode, VectorEnv
 from gymnasium.vector.utils import batch_space
 from numpy.typing import NDArray
 
-from mamlrl.envs.arguments import check_array, check_choice, check_mask, check_options, check_whole_number
+from mamlrl.envs.arguments import check_choice, check_mask, check_options, check_tasks, check_whole_number
 from mamlrl.envs.arrays import Array, choose_module, find_device, namespace, on_host, rows
 from mamlrl.envs.task_env import Frame, TaskEnv
+from mamlrl.envs.task_generators import Draw, draw_by_task, task_generators
 
 
 def with_horizon(spec: EnvSpec | None, horizon: int) -> EnvSpec | None:
@@ -52,6 +54,7 @@ class TaskVectorEnv(TaskEnv):
         "render_fps": 10,
     }
     frame_size: int = 240
+    takes_task_seeds = True
     _spec: EnvSpec | None = None
 
     def __init__(
@@ -86,6 +89,7 @@ class TaskVectorEnv(TaskEnv):
         self.tasks = self.asarray(np.zeros((num_envs, *task_space.shape)))
         self._tasks_are_set = False
         self._was_reset = False
+        self._generators: list[np.random.Generator] = []  # of tasks
         self._elapsed = self.asarray(np.zeros(num_envs, dtype=np.int64))
         self._terminated, self.diverged = (self.asarray(np.zeros(num_envs, dtype=np.bool_)) for _ in range(2))
         if isinstance(action_space, Box):
@@ -114,6 +118,10 @@ class TaskVectorEnv(TaskEnv):
     def spec(self, spec: EnvSpec | None) -> None:
         self._spec = with_horizon(spec, self.horizon)
 
+    def _draw_states(self, chosen: Array, draw: Draw) -> tuple[NDArray[Any], ...]:
+        """Draws arrays for chosen sub-environments, those of each task from its generator if it has one."""
+        return draw_by_task(self._generators or [self.np_random], on_host(chosen), draw)
+
     @abstractmethod
     def _start(self, chosen: Array) -> None:
         """Puts the chosen sub-environments, a (num_envs,) mask, into initial states."""
@@ -140,20 +148,12 @@ class TaskVectorEnv(TaskEnv):
 
     def set_tasks(self, tasks: NDArray[np.float64]) -> None:
         """See `TaskEnv.set_tasks`."""
-        tasks, expected = check_array("tasks", tasks), self.task_space.shape
-        if tasks.shape[1:] != expected or tasks.ndim != 1 + len(expected) or len(tasks) == 0:
-            sizes = ", ".join(map(str, ("number of tasks", *expected)))
-            raise ValueError(f"tasks must have shape ({sizes}), got {tasks.shape}")
-        if self.num_envs % len(tasks):
-            raise ValueError(f"{len(tasks)} tasks do not divide {self.num_envs} sub-environments equally")
-        for index, task in enumerate(tasks):
-            if not self.task_space.contains(task.astype(self.task_space.dtype)):
-                raise ValueError(f"task {index}, {task.tolist()}, lies outside {self.task_space}")
+        tasks = check_tasks(tasks, self.task_space, self.num_envs)
         self.tasks = self.asarray(np.repeat(tasks, self.num_envs // len(tasks), axis=0))
         self._tasks_are_set = True
 
     def reset(
-        self, *, seed: int | None = None, options: dict[str, Any] | None = None
+        self, *, seed: int | Sequence[int] | None = None, options: dict[str, Any] | None = None
     ) -> tuple[Array, dict[str, Any]]:
         """See `TaskEnv.reset`."""
         check_options(options, ["reset_mask"])
@@ -161,7 +161,9 @@ class TaskVectorEnv(TaskEnv):
         mask = on_host((options or {}).get("reset_mask", everything))
         chosen = check_mask("reset_mask", mask, self.num_envs)
         chosen = self.asarray(chosen if self._was_reset else everything)
-        VectorEnv.reset(self, seed=seed)  # sets `np_random`
+        if seed is not None:
+            self._generators = task_generators(seed, self.num_envs) if isinstance(seed, Sequence) else []
+        VectorEnv.reset(self, seed=seed[0] if isinstance(seed, Sequence) else seed)  # sets `np_random`
         if not self._tasks_are_set:
             drawn = self.asarray(self.sample_tasks(self.np_random, self.num_envs))
             self.tasks = self.xp.where(rows(chosen, drawn), drawn, self.tasks)

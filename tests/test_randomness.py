@@ -64,3 +64,45 @@ def test_a_damaged_state_is_not_taken(damage):
     randomness = Randomness.from_seed(7, CPU)
     with pytest.raises((KeyError, TypeError, ValueError, RuntimeError, AttributeError)):  # what `Learner` expects
         randomness.load_state_dict({**randomness.state_dict(), **damage})
+
+
+def test_a_meta_iteration_begins_with_the_same_streams_whatever_was_drawn_before():
+    randomness, later = Randomness.from_seed(7, CPU), Randomness.from_seed(7, CPU)
+    draws(later)
+    for iteration in (5, 3):
+        randomness.begin(3)
+        later.begin(iteration)
+        assert (draws(randomness) == draws(later)) == (iteration == 3)
+
+
+def test_the_streams_of_other_seeds_and_iterations_are_others():
+    found = set()
+    for seed in (0, 1, 12, 2**63 - 1):
+        randomness = Randomness.from_seed(seed, CPU)
+        for iteration in (0, 1, 2, 21):
+            randomness.begin(iteration)
+            rng, generator = draws(randomness)
+            found |= {rng[0], generator[0]}
+    assert len(found) == 2 * 4 * 4
+
+
+@pytest.mark.parametrize("name", ["env_seeds", "action_seeds"])
+def test_seeds_of_tasks_do_not_depend_on_the_tasks_beside_them(name):
+    whole, part = Randomness.from_seed(7, CPU), Randomness.from_seed(7, CPU)
+    for _ in range(2):
+        seeds = getattr(whole, name)(range(6))
+        assert len(set(seeds)) == 6
+        assert max(seeds) < 2**32
+        assert getattr(part, name)(range(2, 4)) == seeds[2:4]
+    assert draws(whole) == draws(part)
+
+
+def test_nothing_is_saved_of_streams_that_begin_anew():
+    randomness = Randomness.from_seed(7, CPU)
+    assert randomness.state_dict()
+    randomness.begin(2)
+    assert randomness.state_dict() == {}
+    randomness.load_state_dict({})
+    expected = Randomness.from_seed(7, CPU)
+    expected.begin(2)
+    assert draws(randomness) == draws(expected)

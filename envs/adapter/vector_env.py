@@ -49,7 +49,8 @@ class GymnasiumVectorEnv(TaskVectorEnv):
         return self.task_source.describe(task)
 
     def _start(self, chosen: NDArray[np.bool_]) -> None:
-        seeds = self.np_random.integers(2**31, size=self.num_envs)  # as many whoever is chosen
+        everyone = np.ones(self.num_envs, dtype=np.bool_)  # as many seeds whoever is chosen
+        (seeds,) = self._draw_states(everyone, lambda rng, number: (rng.integers(2**31, size=number),))
         self._observations = self._workers.reset(chosen, self.tasks, seeds)
 
     def _advance(

@@ -102,7 +102,7 @@ class LocomotionVectorEnv(TaskVectorEnv):
     def _start(self, chosen: Array) -> None:
         xp, simulator, body = self.xp, self.simulator, self.body
         restarted = on_host(chosen)
-        states = body.sample_states(self.np_random, int(restarted.sum()))
+        states = self._draw_states(chosen, body.sample_states)
         self.task.configure(simulator, chosen, on_host(self.tasks)[restarted])
         simulator.reset(chosen, *states)
         body.look(simulator)

@@ -55,6 +55,11 @@ class TaskWrapper(VectorWrapper[Any, Any, Any, Any, Any], TaskEnv):
     def frame_size(self, size: int) -> None:
         self.env.frame_size = size
 
+    @property
+    def takes_task_seeds(self) -> bool:  # type: ignore[override]
+        """See `TaskEnv`."""
+        return self.env.takes_task_seeds
+
     def sample_tasks(self, rng: np.random.Generator, num_tasks: int) -> NDArray[np.float64]:
         """See `TaskEnv.sample_tasks`."""
         return self.env.sample_tasks(rng, num_tasks)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from time import perf_counter
 from typing import TYPE_CHECKING, cast
 
@@ -9,6 +10,7 @@ import numpy as np
 
 from mamlrl.envs import TaskEnv
 from mamlrl.experiments.policy import PolicyExperiment
+from mamlrl.randomness import Randomness
 from mamlrl.sampling.build import make_task_env, on_device
 from mamlrl.sampling.rollouts import Rollouts
 from mamlrl.sampling.sampler import Sampler
@@ -37,9 +39,9 @@ class BarePhysics:
         env.reset()
         self.simulator = _simulator(env)
 
-    def seconds(self, rollouts: Rollouts, rng: np.random.Generator) -> float:
-        """Seconds for the steps of rollouts; `rng` is as it was before they were sampled."""
-        self._start(rng)
+    def seconds(self, rollouts: Rollouts, randomness: Randomness) -> float:
+        """Seconds for the steps of rollouts; `randomness` is as it was before they were sampled."""
+        self._start(randomness.env_seeds(range(self._sampler.num_tasks)))
         steps = range(rollouts.mask.shape[2])
         controls = [self._sampler.groups[0].to_env(rollouts.actions[:, :, step]) for step in steps]
         running = [rollouts.mask[:, :, step].flatten().bool().cpu().numpy() for step in steps]
@@ -48,11 +50,12 @@ class BarePhysics:
             self.simulator.integrate(*inputs)
         return perf_counter() - start
 
-    def _start(self, rng: np.random.Generator) -> None:
-        """Puts the simulations into the initial states that the sampler found."""
+    def _start(self, seeds: Sequence[int]) -> None:
+        """Puts the simulations into the initial states that the sampler found with seeds, one for each task."""
         simulators = []
         for group in self._sampler.groups:
-            group.env.reset(seed=int(rng.integers(2**31)))
+            first = group.first_task
+            group.env.reset(seed=seeds[first : first + group.num_tasks])
             simulators.append(_simulator(group.env))
         positions = np.concatenate([simulator.positions for simulator in simulators])
         velocities = np.concatenate([simulator.velocities for simulator in simulators])

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from statistics import median
 from time import perf_counter
 
-import numpy as np
 import torch
 
 from mamlrl.benchmarks.bare_physics import BarePhysics
@@ -14,6 +12,7 @@ from mamlrl.benchmarks.matrix_products import MatrixProducts
 from mamlrl.experiments.policy import PolicyExperiment
 from mamlrl.learners.policy import MetaLearner
 from mamlrl.metric_names import SECONDS
+from mamlrl.randomness import Randomness
 from mamlrl.settings.choices import named
 from mamlrl.threads import one_thread_per_operation
 from mamlrl.timing import PhaseTimer, seconds_of
@@ -60,11 +59,12 @@ def _print_sampling(learner: MetaLearner, repeats: int) -> None:
         physics = BarePhysics(config, sampler)
     sampled, stepped = [], []
     for seed in range(repeats):
+        randomness, again = (Randomness.from_seed(seed, learner.device) for _ in range(2))
         start = perf_counter()
-        rollouts = sampler.sample(params, replace(learner.randomness, rng=np.random.default_rng(seed)))
+        rollouts = sampler.sample(params, randomness)
         sampled.append(rollouts.transitions / (perf_counter() - start))
         if physics is not None:
-            stepped.append(rollouts.transitions / physics.seconds(rollouts, np.random.default_rng(seed)))
+            stepped.append(rollouts.transitions / physics.seconds(rollouts, again))
     print(f"{'sampling, environment steps':<34}{median(sampled):9.0f} / s")
     if stepped:
         print(f"{'bare physics, environment steps':<34}{median(stepped):9.0f} / s")

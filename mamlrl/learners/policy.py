@@ -70,6 +70,7 @@ class MetaLearner(GradientMetaLearner):
                 breaks its contract, or every simulation of a task diverges; the meta-parameters stay.
         """
         self._before = self.state_dict()
+        self.randomness.begin(self.iteration)
         timer = PhaseTimer(self.device)
         adapted = self.collect(timer)
         with self.blamed():

@@ -98,6 +98,7 @@ class SupervisedLearner(GradientMetaLearner):
             LearningError: If learning diverges; the meta-parameters stay.
         """
         timer = PhaseTimer(self.device)
+        self.randomness.begin(self.iteration)
         with timer.phase("sampling"):
             examples = self.sample()
         try:  # not a context around it all, which would take a fiftieth of the time

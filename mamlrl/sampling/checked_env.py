@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -71,9 +71,16 @@ class CheckedEnv:
         with self._call("describe_task"):
             return str(self._env.describe_task(task.copy()))
 
-    def reset(self, seed: int) -> Array:
-        """Starts new episodes, see `TaskEnv.reset`; returns observations, shape (num_envs, ...)."""
+    def reset(self, seed: int | Sequence[int]) -> Array:
+        """Starts new episodes, see `TaskEnv.reset`; returns observations, shape (num_envs, ...).
+
+        Args:
+            seed: One seed, or one for each task, of which an environment that takes one alone gets the first.
+        """
         self._time = 0
+        if not isinstance(seed, int):
+            seed = [int(each) for each in seed]
+            seed = seed if self._env.takes_task_seeds else seed[0]
         with self._call("reset"):
             returned = self._env.reset(seed=seed)
         observations, _ = self._parts("reset", returned, ("observations", "info"))

@@ -58,6 +58,7 @@ class Sampler:
             self.num_tasks += self.groups[-1].num_tasks
         self._sizes = [group.num_tasks for group in self.groups]
         self._config = config
+        self._device = device
         self._budget = budget
 
     @property
@@ -125,14 +126,21 @@ class Sampler:
 
     def _collect(self, params: Tensor, randomness: Randomness, deterministic: bool) -> Rollouts:
         """Runs one episode in every sub-environment."""
-        shape = (self.horizon, self.num_tasks, self._config.episodes_per_task)
-        noise = self.policy.distribution.noise(shape, randomness.generator, params.dtype)
+        tasks = range(self.num_tasks)
+        seeds = randomness.env_seeds(tasks)
+        noise = self._noise(randomness.action_seeds(tasks), params.dtype)
         if deterministic:
             noise.zero_()
-        seeds = [int(randomness.rng.integers(2**31)) for _ in self.groups]
         parts = params.split(self._sizes) if params.dim() == 2 else [params] * len(self.groups)
-        arguments = zip(parts, noise.split(self._sizes, dim=1), seeds, strict=True)
+        env_seeds = [seeds[group.first_task :][: group.num_tasks] for group in self.groups]
+        arguments = zip(parts, noise.split(self._sizes, dim=1), env_seeds, strict=True)
         first, *others = [partial(group.collect, *a) for group, a in zip(self.groups, arguments, strict=True)]
         with ThreadPoolExecutor(len(self.groups)) as threads:
             futures = [threads.submit(collect) for collect in others]
             return join([first(), *(future.result() for future in futures)], dim=0)
+
+    def _noise(self, seeds: Sequence[int], dtype: torch.dtype) -> Tensor:
+        """Draws the randomness of all actions, each task's by itself, shape (horizon, task, episode, ...)."""
+        generator, draw = torch.Generator(self._device), self.policy.distribution.noise
+        shape = (self.horizon, self._config.episodes_per_task)
+        return torch.stack([draw(shape, generator.manual_seed(seed), dtype) for seed in seeds], dim=1)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -42,6 +42,7 @@ class TaskGroup:
 
     Attributes:
         num_tasks: Number of tasks in the group.
+        first_task: Number of the first of them among those of all groups.
         checked: The environment, whose errors and returns are checked.
         action_limit: Magnitude that no action of the policy has unless something is wrong with it.
         diverged: Simulations that diverged so far, whose episodes are left out of the rollouts.
@@ -57,6 +58,7 @@ class TaskGroup:
         watch: Watch | None,
     ) -> None:
         self.env = env
+        self.first_task = first_task
         self.checked = CheckedEnv(env, first_task, config.episodes_per_task)
         self.num_tasks = env.num_envs // config.episodes_per_task
         self.diverged = 0
@@ -70,13 +72,13 @@ class TaskGroup:
         self.action_limit = absurd_magnitude(space, scaling, config.action_bound)
         self._scaling = scaling and scaling.on_device(env)
 
-    def collect(self, params: Tensor, noise: Tensor, seed: int) -> Rollouts:
+    def collect(self, params: Tensor, noise: Tensor, seeds: Sequence[int]) -> Rollouts:
         """Runs one episode in every sub-environment.
 
         Args:
             params: Policy parameters, shape (P,), or (task, P).
             noise: Randomness of the actions, shape (horizon, task, episode, ...).
-            seed: Seed of the environment.
+            seeds: Seeds of the environment, one for each task.
 
         Returns:
             The rollouts; of episodes whose simulation diverged, all is 0, the mask too.
@@ -87,7 +89,7 @@ class TaskGroup:
             DivergenceError: If all simulations of a task diverged.
         """
         with torch.inference_mode():
-            rollouts = self._until_all_ended(self._rollouts(list(self._steps(params, noise, seed))))
+            rollouts = self._until_all_ended(self._rollouts(list(self._steps(params, noise, seeds))))
             last = self._by_task(self._last_observations, params.dtype)
             rollouts = replace(rollouts, last_observations=last)
             diverged = self._by_task(self.checked.diverged(), torch.bool)
@@ -101,10 +103,10 @@ class TaskGroup:
             self._check_some_are_valid(diverged)
             return without(rollouts, diverged)
 
-    def _steps(self, params: Tensor, noise: Tensor, seed: int) -> Iterator[_Step]:
+    def _steps(self, params: Tensor, noise: Tensor, seeds: Sequence[int]) -> Iterator[_Step]:
         """Yields what `Rollouts` holds of each step."""
         xp, act, draw = self.env.xp, self._policy.bind(params), self._policy.distribution.sample
-        observation = self._last_observations = self.checked.reset(seed)
+        observation = self._last_observations = self.checked.reset(seeds)
         running = xp.ones(self.env.num_envs, dtype=xp.bool, device=self.env.device)
         self._tell(xp.zeros(self.env.num_envs), running)
         for time, step_noise in enumerate(noise):

@@ -20,5 +20,5 @@ def test_bare_physics_are_those_of_the_sampled_episodes(groups):
     rollouts = sampler.sample(learner.params, Randomness.from_seed(3, torch.device("cpu")))
     reached = np.concatenate([group.env.simulator.positions for group in sampler.groups])
     physics = BarePhysics(learner.config, sampler)
-    assert physics.seconds(rollouts, np.random.default_rng(3)) > 0
+    assert physics.seconds(rollouts, Randomness.from_seed(3, torch.device("cpu"))) > 0
     np.testing.assert_array_equal(physics.simulator.positions, reached)

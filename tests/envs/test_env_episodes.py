@@ -8,6 +8,7 @@ import torch
 from env_cases import HORIZON, assert_same, every_case, make_batch, mask_of, record, sample_actions, some_tasks
 from gymnasium.spaces import Box
 
+from mamlrl.envs.navigation import Navigation2DVectorEnv
 from mamlrl.networks.build import PolicyConfig, make_policy
 from mamlrl.randomness import Randomness
 from mamlrl.sampling.sampler import Sampler
@@ -143,3 +144,40 @@ def test_reset_mask_leaves_the_clock_of_running_episodes_alone(case):
     env.reset(options={"reset_mask": chosen})
     _, _, terminated, truncated = record(env, actions[early:])
     np.testing.assert_array_equal(truncated[-1], ~chosen & ~terminated[-1])
+
+
+@every_case
+def test_what_a_task_draws_depends_on_its_seed_alone(case):
+    env = make_batch(case)
+    env.set_tasks(some_tasks(env, 2))
+    assert env.takes_task_seeds
+    half, actions = env.num_envs // 2, sample_actions(env)
+    runs = []
+    for seeds in ([3, 4], [5, 4], [4, 3]):
+        start, _ = env.reset(seed=seeds)
+        runs.append((start, record(env, actions)[0]))
+    for one, other, others in zip(*runs, strict=True):
+        np.testing.assert_array_equal(one[..., half:, :], other[..., half:, :])
+        changes = not np.array_equal(one[..., :half, :], other[..., :half, :])
+        assert changes == (not np.array_equal(one[..., :half, :], others[..., :half, :]))
+
+
+@every_case
+def test_masks_restart_with_the_streams_of_the_tasks(case):
+    starts = []
+    for partner in (3, 9):
+        env = make_batch(case)
+        env.set_tasks(some_tasks(env, 2))
+        env.reset(seed=[partner, 4])
+        starts.append(env.reset(options={"reset_mask": np.arange(env.num_envs) % 2 == 1})[0][env.num_envs // 2 :])
+    np.testing.assert_array_equal(*starts)
+
+
+@pytest.mark.parametrize(
+    ("seeds", "fault"),
+    [([], "0 seeds"), ([1, 2, 3, 4, 5], "5 seeds"), ([1, -1], "at least 0"), ([0.5, 1], "whole numbers")],
+)
+def test_seeds_that_fit_no_tasks_are_refused(seeds, fault):
+    env = Navigation2DVectorEnv(4)
+    with pytest.raises(ValueError, match=fault):
+        env.reset(seed=seeds)

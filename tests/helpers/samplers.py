@@ -75,8 +75,9 @@ class ScriptedPolicy:
         return self.actions
 
 
-def make_env(num_tasks=TASKS, episodes=EPISODES, **kwargs):
-    env = gymnasium.make_vec(ENV_ID, num_envs=num_tasks * episodes, **(KWARGS | kwargs))
+def make_env(num_tasks=TASKS, episodes=EPISODES, env_id=ENV_ID, **kwargs):
+    defaults = KWARGS if env_id == ENV_ID else {}
+    env = gymnasium.make_vec(env_id, num_envs=num_tasks * episodes, **(defaults | kwargs))
     env.set_tasks(env.sample_tasks(np.random.default_rng(7), num_tasks))
     return env
 

@@ -18,15 +18,16 @@ def make_learner(*options):
     return MetaLearner(load_config("navigation2d", [*TINY[1:], *options]))
 
 
-def act(path, observations, generator):
-    """Draws an action for each observation, shape (..., D), from nothing but a checkpoint."""
+def act(path, observations, seeds):
+    """Draws an action for each observation, shape (time, task, episode, D), from nothing but a checkpoint."""
     experiment, state = load_checkpoint(path)
     interface = state["interface"]
     spaces = (restore_space(interface[name]) for name in ("observation_space", "action_space"))
     policy = make_policy(*spaces, experiment.policy)
     outputs = policy(state["params"][: policy.num_parameters], observations)
-    noise = policy.distribution.noise(observations.shape[:-1], generator, outputs.dtype)
-    actions = policy.distribution.sample(outputs, noise).numpy()
+    draw, shape = policy.distribution.noise, (len(observations), observations.shape[2])
+    noise = [draw(shape, torch.Generator().manual_seed(seed), outputs.dtype) for seed in seeds]
+    actions = policy.distribution.sample(outputs, torch.stack(noise, dim=1)).numpy()
     scaling = interface["action_scaling"]
     return actions * scaling["scale"] + scaling["centre"] if scaling else actions
 
@@ -54,7 +55,9 @@ def test_acting_from_a_checkpoint_alone_is_what_the_sampler_does(options, tmp_pa
 
     by_time = rollouts.observations.movedim(2, 0)  # as the sampler draws its noise
     assert len(by_time) == env.horizon
-    actions = act(tmp_path / "checkpoint.pt", by_time, torch.Generator().manual_seed(5))
+    actions = act(
+        tmp_path / "checkpoint.pt", by_time, Randomness.from_seed(5, learner.device).action_seeds(range(2))
+    )
     np.testing.assert_allclose(
         np.stack(received), actions.reshape(len(by_time), env.num_envs, -1), rtol=1e-5, atol=1e-7
     )

@@ -106,7 +106,6 @@ def test_killed_at_random_points_and_resumed_a_run_is_as_if_never_stopped(tmp_pa
     for checkpoint in (latest_checkpoint, best_checkpoint):
         a, b = (deterministic_state(checkpoint(folder)) for folder in (whole, broken))
         assert torch.equal(a.pop("params"), b.pop("params"))
-        assert torch.equal(a.pop("generator"), b.pop("generator"))
         assert a == b
     events = EventAccumulator(str(broken / "tensorboard")).Reload()
     assert [event.step for event in events.Scalars("outer_step/kl")] == list(range(1, 41))

@@ -4,7 +4,7 @@ import gymnasium
 import numpy as np
 import pytest
 from fake_envs import FakeEnv
-from samplers import ENV_ID, make_sampler, sample
+from samplers import ENV_ID, ClockEnv, make_sampler, sample
 
 from mamlrl.envs.wrappers.wrapper import TaskWrapper
 from mamlrl.errors import TaskEnvError
@@ -219,3 +219,20 @@ def test_errors_in_the_threads_of_groups_name_their_tasks(failing, error):
     with pytest.raises(TaskEnvError, match=words) as caught:
         sample(sampler)
     assert caught.value.__cause__ is error
+
+
+def test_an_environment_that_takes_one_seed_gets_that_of_its_first_task():
+    class OneSeed(ClockEnv):
+        takes_task_seeds = False
+
+        def reset(self, *, seed=None, options=None):
+            self.seeds = [*getattr(self, "seeds", []), seed]
+            return super().reset(seed=seed, options=options)
+
+    env, both = OneSeed(2), TaskWrapper(OneSeed(2))
+    CheckedEnv(env).reset([5, 6])
+    CheckedEnv(both).reset([7, 8])
+    assert (env.seeds, both.env.seeds) == ([5], [7])
+    OneSeed.takes_task_seeds = True
+    CheckedEnv(both).reset([7, 8])
+    assert both.env.seeds == [7, [7, 8]]

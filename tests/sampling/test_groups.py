@@ -36,9 +36,18 @@ def group_of_fakes(*envs):
 @pytest.mark.parametrize("unit", ["episodes", "transitions"])
 @pytest.mark.parametrize("sizes", [(1, 2), (2, 1), (1, 1, 1)])
 def test_groups_sample_what_one_environment_does(sizes, unit):
-    """2D navigation has no randomness of its own: which group a task is in does not matter."""
-    whole = make_sampler(make_env(), unit=unit)
-    envs = [gymnasium.make_vec(ENV_ID, num_envs=size * EPISODES, **KWARGS) for size in sizes]
+    """A task has streams of its own: which group it is in does not matter."""
+    assert_groups_sample_the_same(sizes, ENV_ID, unit, KWARGS)
+
+
+@pytest.mark.parametrize("env_id", ["mamlrl/HalfCheetahVelocity-v0", "mamlrl/AntGoal-v0"])
+def test_groups_start_from_the_states_of_one_environment(env_id):
+    assert_groups_sample_the_same((1, 2), env_id, "episodes", {"horizon": 3})
+
+
+def assert_groups_sample_the_same(sizes, env_id, unit, kwargs):
+    whole = make_sampler(make_env(env_id=env_id, **kwargs), unit=unit)
+    envs = [gymnasium.make_vec(env_id, num_envs=size * EPISODES, **kwargs) for size in sizes]
     grouped = Sampler(envs, whole.policy, SamplingConfig(EPISODES, unit=unit), CPU)
     assert grouped.num_tasks == TASKS
     grouped.set_tasks(whole.groups[0].env.tasks[::EPISODES])

@@ -12,6 +12,8 @@ NAMESPACE = "mamlrl"
 
 _FAMILIES = {  # id without namespace and version, and the module that defines its two classes
     "Navigation2D": "navigation",
+    "Bandit": "bandits",
+    "TabularMDP": "mdps",
     "HalfCheetahVelocity": "half_cheetah",
     "HalfCheetahDirection": "half_cheetah",
     "HalfCheetahParameters": "half_cheetah",

@@ -12,6 +12,7 @@ from importlib import import_module
 from typing import Any
 
 import numpy as np
+from gymnasium.spaces import Discrete
 from numpy.typing import NDArray
 
 from mamlrl.envs.arguments import check_choice
@@ -80,3 +81,22 @@ def may_be_any(flags: Array) -> bool:
 def rows(flags: Array, like: Array) -> Array:
     """Returns flags of shape (n,) as an array that broadcasts with one of shape (n, ...)."""
     return flags.reshape(-1, *(1,) * (like.ndim - 1))
+
+
+def discrete_actions(actions: Array, running: Array, space: Discrete) -> Array:
+    """Returns the actions of running episodes, and for the others, whose actions are ignored, some of the space.
+
+    Args:
+        actions: Shape (num_envs,).
+        running: Which episodes have not ended, shape (num_envs,).
+        space: Space of one action.
+
+    Raises:
+        ValueError: If they are no whole numbers, or one is not in the space, which only NumPy arrays tell at once.
+    """
+    first, last = int(space.start), int(space.start + space.n - 1)
+    is_whole = "int" in str(actions.dtype)
+    on_cpu = isinstance(actions, np.ndarray)
+    if not is_whole or (on_cpu and bool((running & ((actions < first) | (actions > last))).any())):
+        raise ValueError(f"actions must be whole numbers from {first} to {last}, got {actions}")
+    return actions.clip(first, last)

@@ -10,13 +10,13 @@ from typing import Any
 import gymnasium
 import numpy as np
 from gymnasium.envs.registration import EnvSpec
-from gymnasium.spaces import Box
+from gymnasium.spaces import Box, Discrete
 from gymnasium.vector import AutoresetMode, VectorEnv
 from gymnasium.vector.utils import batch_space
 from numpy.typing import NDArray
 
 from mamlrl.envs.arguments import check_choice, check_mask, check_options, check_tasks, check_whole_number
-from mamlrl.envs.arrays import Array, choose_module, find_device, namespace, on_host, rows
+from mamlrl.envs.arrays import Array, choose_module, discrete_actions, find_device, namespace, on_host, rows
 from mamlrl.envs.task_env import Frame, TaskEnv
 from mamlrl.envs.task_generators import Draw, draw_by_task, task_generators
 
@@ -183,6 +183,8 @@ class TaskVectorEnv(TaskEnv):
         if isinstance(self.single_action_space, Box):
             actions = actions.clip(*self._action_bounds)
         running = ~self._terminated & (self._elapsed < self.horizon)
+        if isinstance(self.single_action_space, Discrete):
+            actions = discrete_actions(actions, running, self.single_action_space)
         rewards, terminated = self._advance(actions, running)
         self._elapsed = self._elapsed + running
         self._terminated = self._terminated | (running & terminated)

@@ -81,7 +81,8 @@ def test_a_meta_iteration_runs(name):
 @every_config
 def test_settings_that_all_papers_share(name):
     config = load_config(name)
-    assert config.advantages.discount == 0.99
+    is_tabular = config.env.id in ("mamlrl/Bandit-v0", "mamlrl/TabularMDP-v0")
+    assert config.advantages.discount == (0.95 if is_tabular else 0.99)
     assert (config.advantages.standardize, config.advantages.ridge) == (True, 1e-5)
     assert (config.adaptation.estimator, config.sampling.rescale_actions) == ("maml", True)
     assert (config.policy.initial_std, config.policy.min_std) == (1, 0.4 if name == "navigation2d" else 1e-6)

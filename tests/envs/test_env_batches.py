@@ -2,6 +2,7 @@
 
 import numpy as np
 from env_cases import (
+    BANDIT,
     NUM_ENVS,
     assert_same,
     every_case,
@@ -61,6 +62,11 @@ def start_in(single, states, index):
         single.vector_env.body.sample_states = lambda rng, number: state
 
 
+def drawn_beforehand(env):
+    """What bandits and tabular MDPs draw for all steps of the episodes that begin, shape (sub-env, step)."""
+    return {name: vars(env)[name] for name in ("_thresholds", "_noise") if name in vars(env)}
+
+
 @every_family
 def test_batch_equals_the_same_episodes_run_one_by_one(case):
     env = make_batch(case)
@@ -74,6 +80,8 @@ def test_batch_equals_the_same_episodes_run_one_by_one(case):
         single.set_task(tasks[index // 2])
         start_in(single, states, index)
         np.testing.assert_array_equal(single.reset(seed=0)[0], start[index])
+        for name, drawn in drawn_beforehand(env).items():
+            setattr(single.vector_env, name, drawn[[index]])
         alone = record(single, [action[index] for action in actions])
         for one, all_of_them in zip(alone, batch, strict=True):
             np.testing.assert_allclose(one, all_of_them[:, index], rtol=1e-12, atol=1e-12)
@@ -101,4 +109,5 @@ def test_sub_environments_do_not_influence_one_another(case):
     twin.reset(seed=0)
     first, second = record(env, actions), record(twin, others)
     assert_same([part[:, kept] for part in first], [part[:, kept] for part in second])
-    assert not np.array_equal(first[0][:, ~kept], second[0][:, ~kept])
+    changed = 1 if case.id == BANDIT else 0  # rewards, since a bandit observes nothing
+    assert not np.array_equal(first[changed][:, ~kept], second[changed][:, ~kept])

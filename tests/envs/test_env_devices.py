@@ -79,19 +79,21 @@ def test_navigation_lives_on_its_device_entirely(wrapper, distance, monkeypatch)
     assert tuple(observations.shape) == env.observation_space.shape
 
 
-@pytest.mark.parametrize("case", [FAMILIES[0], FAMILIES[-1]], ids=str)
+@pytest.mark.parametrize(
+    "case", [FAMILIES[0], *(case for case in FAMILIES if "family" not in case.kwargs)], ids=str
+)
 def test_pictures_and_single_environments_do_not_care(case):
     env = make_batch(case, num_envs=2, array_module="torch", render_mode="rgb_array")
     plain = make_batch(case, num_envs=2, render_mode="rgb_array")
     for each in (env, plain):
         each.frame_size = 32
         each.reset(seed=0)
-        each.step(np.ones(each.action_space.shape))
+        each.step(sample_actions(each, 1)[0])
     if not isinstance(env.unwrapped, LocomotionVectorEnv):  # whose pictures take long
         np.testing.assert_array_equal(env.render(), plain.render())
     single = make_single(case, array_module="torch")
     single.reset(seed=0)
-    assert isinstance(single.step(np.ones(single.action_space.shape))[1], float)
+    assert isinstance(single.step(single.action_space.sample())[1], float)
 
 
 def test_our_families_keep_their_promises_on_tensors():

@@ -85,7 +85,8 @@ def test_environments_made_of_specifications_are_the_same(case):
 
 @every_id
 def test_gymnasiums_name_of_the_horizon_shortens_episodes(env_id):
-    assert gymnasium.make_vec(env_id, max_episode_steps=7).horizon == 7
+    shorter = min(7, gymnasium.make_vec(env_id).horizon)
+    assert gymnasium.make_vec(env_id, max_episode_steps=7).horizon == shorter
     assert gymnasium.make_vec(env_id, max_episode_steps=7, horizon=5).horizon == 5
     assert gymnasium.make(env_id, max_episode_steps=7).spec.max_episode_steps == 7
     with pytest.raises(ValueError, match="max_episode_steps must be a whole number"):
@@ -113,4 +114,4 @@ def test_the_checker_has_nothing_to_say_but_that_bodies_have_no_bounds(case):
         warnings.simplefilter("always")
         check_env(make_single(case), skip_render_check=True)
     unbounded = [warning for warning in told if "infinity" in str(warning.message)]
-    assert len(told) == len(unbounded) == (0 if "Navigation" in case.id else 2)
+    assert len(told) == len(unbounded) == (2 if "family" in case.kwargs else 0)

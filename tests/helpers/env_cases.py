@@ -25,6 +25,7 @@ class Case(NamedTuple):
         return " ".join([self.id.removeprefix(f"{envs.NAMESPACE}/"), *self.kwargs.values(), self.wrapper]).strip()
 
 
+BANDIT = f"{envs.NAMESPACE}/Bandit-v0"  # the observations never change, and rewards may be 0
 IDS = sorted(name for name in gymnasium.registry if name.startswith(f"{envs.NAMESPACE}/"))
 
 

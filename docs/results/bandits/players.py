@@ -90,7 +90,7 @@ def play(player: Player, arms: int, pulls: int, instances: int, seed: int = 0) -
     """
     env, rng = BanditVectorEnv(instances, arms=arms, horizon=pulls), np.random.default_rng(seed)
     env.set_tasks(env.sample_tasks(rng, instances))
-    env.reset(seed=seed)
+    env.reset(seed=int(rng.integers(2**31)))  # not the seed of the bandits, whose numbers rewards would repeat
     successes, failures = np.ones((instances, arms)), np.ones((instances, arms))
     total = np.zeros(instances)
     for pull in range(pulls):

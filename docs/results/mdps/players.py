@@ -106,8 +106,8 @@ def play(
     env.set_tasks(env.sample_tasks(rng, instances))
     posterior = Posterior(instances, env.states, env.actions)
     total, everyone = np.zeros(instances), np.arange(instances)
-    for episode in range(episodes):
-        observations, _ = env.reset(seed=seed if episode == 0 else None)
+    for _ in range(episodes):
+        observations, _ = env.reset(seed=int(rng.integers(2**31)))
         actions = rng.integers(env.actions, size=(horizon, instances, env.states))
         if player is not None:
             actions, _ = plan(player(posterior, rng), horizon)

@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from mamlrl.learners.policy import MetaLearner
     from mamlrl.losses.build import register_inner_loss
     from mamlrl.networks.build import register_policy
+    from mamlrl.networks.images import register_image_network
     from mamlrl.networks.module import ModulePolicy
     from mamlrl.outer.build import register_outer_optimizer
     from mamlrl.runs.callbacks import Callback, CallbackError
@@ -68,6 +69,7 @@ __all__ = [
     "metrics_frame",
     "register_dataset",
     "register_estimator",
+    "register_image_network",
     "register_inner_loss",
     "register_learner",
     "register_outer_optimizer",
@@ -104,6 +106,7 @@ _HOMES = {
     "metrics_frame": "mamlrl.runs.metrics_frame",
     "register_dataset": "mamlrl.supervised.build",
     "register_estimator": "mamlrl.adaptation.build",
+    "register_image_network": "mamlrl.networks.images",
     "register_inner_loss": "mamlrl.losses.build",
     "register_learner": "mamlrl.learners.build",
     "register_outer_optimizer": "mamlrl.outer.build",

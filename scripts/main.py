@@ -26,6 +26,7 @@ PROGRAMS = {
     "check_env": "check that an environment keeps what task environments promise",
     "policies": "list the checkpoints that come with the package, and how they were trained",
     "strokes": "draw a data set of random strokes, laid out as Omniglot is",
+    "kanji": "draw a data set of real characters, laid out as Omniglot is",
 }
 
 DESCRIPTION = "Meta-reinforcement learning: train policies that adapt to new tasks in a few steps."

@@ -18,12 +18,11 @@ from mamlrl.experiments.supervised import SupervisedExperiment
 from mamlrl.files import AnyPath
 from mamlrl.networks.build import make_policy
 from mamlrl.networks.context import ContextPolicy
-from mamlrl.networks.convolution import ConvolutionalNetwork
+from mamlrl.networks.images import ImageInterface
 from mamlrl.networks.mlp import MlpPolicy
 from mamlrl.networks.network import Network
 from mamlrl.runs.saved import SavedRun
 from mamlrl.supervised.build import make_supervised_tasks
-from mamlrl.supervised.interface import network_interface, restore_network
 
 
 def load(
@@ -62,38 +61,43 @@ def load(
         saved = _with_interface(saved, interface.plain)
         return AdaptivePolicy(saved, policy, **adapted_so_far(saved, policy), interface=interface)
     if isinstance(experiment, SupervisedExperiment):
-        network = _supervised_network(saved, experiment)
-        saved = _with_interface(saved, network_interface(network))
-        size = _input_shape(network)
+        images, network = _supervised_network(saved, experiment)
+        saved = _with_interface(saved, images.plain) if images else saved
+        size = images.image_shape if images else _input_shape(network)
         return AdaptiveNetwork(saved, network, **adapted_so_far(saved, network), input_shape=size)
     raise UserError(f"{saved.path}: experiments of kind {experiment.kind} have nothing that adapts and acts")
 
 
 def _with_interface(saved: SavedRun, interface: dict[str, Any]) -> SavedRun:
-    return replace(saved, state={**saved.state, KEY: interface}) if interface else saved
+    return replace(saved, state={**saved.state, KEY: interface})
 
 
-def _supervised_network(saved: SavedRun, experiment: SupervisedExperiment) -> Network:
-    """The network of a checkpoint; where that does not say what it needs of its data, they are read."""
+def _supervised_network(
+    saved: SavedRun, experiment: SupervisedExperiment
+) -> tuple[ImageInterface | None, Network]:
+    """The network of a checkpoint, and what it takes from its images, if it is for images.
+
+    Where the checkpoint does not say this, they are read.
+    """
     interface = saved.state.get(KEY)
     if interface is not None:
         try:
-            return restore_network(interface, experiment.network)
+            images = ImageInterface.restore(interface)
         except (KeyError, TypeError, ValueError) as error:
             raise damaged_interface(saved, error) from error
+        return images, images.make_network(experiment.network)
     earlier = f"{saved.path} is of an earlier version, which did not keep the size of its images"
     try:
-        network = make_supervised_tasks(experiment.data, "train").make_network(experiment.network)
+        tasks = make_supervised_tasks(experiment.data, "train")
+        network = tasks.make_network(experiment.network)
     except UserError as error:
         raise UserError(f"{earlier}: load it once where its data are, and save it again ({error})") from error
-    if network_interface(network):
+    if tasks.interface:
         warnings.warn(f"{earlier}: its data are read for it; save it again to do without", stacklevel=3)
-    return network
+    return tasks.interface, network
 
 
 def _input_shape(network: Network) -> tuple[int, ...]:
-    if isinstance(network, ConvolutionalNetwork):
-        return network.image_shape
     if isinstance(network, ContextPolicy):
         network = network.without
     if isinstance(network, MlpPolicy):

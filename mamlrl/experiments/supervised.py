@@ -7,7 +7,7 @@ from typing import Self
 
 from mamlrl.adaptation.build import AdaptationConfig
 from mamlrl.experiments.experiment import EvaluationConfig, GradientExperiment
-from mamlrl.networks.build import NetworkConfig
+from mamlrl.networks.images import NetworkConfig
 from mamlrl.outer.adam import AdamConfig
 from mamlrl.outer.build import GradientOptimizerName
 from mamlrl.settings.numbers import NonNegativeInt

@@ -24,7 +24,6 @@ from mamlrl.outer.build import GRADIENT_OPTIMIZERS, make_outer_optimizer
 from mamlrl.outer.optimizer import GradientOptimizer
 from mamlrl.settings.choices import named
 from mamlrl.supervised.build import make_supervised_tasks
-from mamlrl.supervised.interface import network_interface
 from mamlrl.supervised.splits import check_apart
 from mamlrl.supervised.tasks import Examples
 from mamlrl.supervised.trained_classes import EARLIER, all_named_in, as_state, check_not_trained_on, resumed
@@ -156,8 +155,8 @@ class SupervisedLearner(GradientMetaLearner):
     def state_dict(self) -> dict[str, Any]:
         """See `Learner.state_dict`."""
         state = {**super().state_dict(), **as_state(self._trained_classes, self._earlier_classes)}
-        interface = network_interface(self.network)
-        return {**state, "interface": interface} if interface else state
+        interface = self.tasks.interface
+        return {**state, "interface": interface.plain} if interface else state
 
     def take_parameters(self, state: dict[str, Any]) -> None:
         """See `Learner.take_parameters`; classes that they were trained on count as trained on."""

@@ -16,13 +16,12 @@ from mamlrl.networks.action_spaces import action_distribution, same_actions
 from mamlrl.networks.checks import check_policy
 from mamlrl.networks.context import ContextPolicy
 from mamlrl.networks.distribution import Distribution
+from mamlrl.networks.layers import LayersConfig
 from mamlrl.networks.mlp import MlpPolicy
-from mamlrl.networks.mlp_layout import Activation
 from mamlrl.networks.module import ModulePolicy, seeded
 from mamlrl.networks.network import Network
 from mamlrl.settings.choices import Registry, named
-from mamlrl.settings.numbers import NonNegativeInt, PositiveFinite, PositiveInt
-from mamlrl.settings.section import Section
+from mamlrl.settings.numbers import PositiveFinite
 
 # (number of observation features, distribution of the actions, settings) -> policy
 PolicyMaker = Callable[[int, Distribution, "PolicyConfig"], Network | nn.Module]
@@ -35,22 +34,7 @@ else:
 
 
 @dataclass(frozen=True)
-class NetworkConfig(Section):
-    """The network.
-
-    Attributes:
-        hidden_sizes: Units of each hidden layer; for images, filters of each block of convolutions.
-        activation: Nonlinearity between layers.
-        context_size: Length of a vector of free parameters that is appended to the observation, 0 for none.
-    """
-
-    hidden_sizes: tuple[PositiveInt, ...] = (100, 100)
-    activation: Activation = "relu"
-    context_size: NonNegativeInt = 0
-
-
-@dataclass(frozen=True)
-class PolicyConfig(NetworkConfig):
+class PolicyConfig(LayersConfig):
     """The policy network.
 
     Attributes:
@@ -130,7 +114,7 @@ def _build(observation_size: int, distribution: Distribution, config: PolicyConf
     return made
 
 
-def make_mlp(observation_size: int, distribution: Distribution, config: NetworkConfig, **std: float) -> Network:
+def make_mlp(observation_size: int, distribution: Distribution, config: LayersConfig, **std: float) -> Network:
     """Builds the MLP that a config asks for, with its context, if any.
 
     Args:

@@ -21,6 +21,22 @@ KERNEL = 3
 MLP_ACTIVATIONS = 200  # activations of one sample in the MLP that `Network.sample_cost` is relative to
 
 
+def scaled(images: Tensor, dtype: torch.dtype) -> Tensor:
+    """Returns images as floating-point numbers; bytes are scaled to [0, 1]."""
+    return (images / 255 if images.dtype == torch.uint8 else images).to(dtype)
+
+
+def draw_parameters(network: Network, generator: torch.Generator, dtype: torch.dtype) -> Tensor:
+    """Draws parameters: Xavier-uniform `weight`, every `gain` 1, and all others 0; shape (P,)."""
+    params = torch.zeros(network.num_parameters, dtype=dtype, device=generator.device)
+    for name, tensor in network.unflatten(params).items():
+        if name.endswith("weight"):
+            torch.nn.init.xavier_uniform_(tensor, generator=generator)
+        elif name.endswith("gain"):
+            tensor.fill_(1.0)
+    return params
+
+
 @dataclass(frozen=True)
 class ConvolutionalNetwork(Network):
     """Blocks of 3x3 convolution, batch normalisation and ReLU, then a linear layer (Vinyals et al. 2016).
@@ -85,13 +101,7 @@ class ConvolutionalNetwork(Network):
 
     def init(self, generator: torch.Generator, dtype: torch.dtype = torch.float32) -> Tensor:
         """Draws initial parameters: Xavier-uniform weights (Glorot & Bengio 2010), unit gains, zero biases."""
-        params = torch.zeros(self.num_parameters, dtype=dtype, device=generator.device)
-        for name, tensor in self.unflatten(params).items():
-            if name.endswith("weight"):
-                torch.nn.init.xavier_uniform_(tensor, generator=generator)
-            elif name.endswith("gain"):
-                tensor.fill_(1.0)
-        return params
+        return draw_parameters(self, generator, dtype)
 
     def bind(self, params: Tensor) -> Callable[[Tensor], Tensor]:
         """Returns the network at fixed parameters; all tasks are evaluated in one grouped convolution per block.
@@ -106,8 +116,8 @@ class ConvolutionalNetwork(Network):
         return partial(self._evaluate, params)
 
     def _evaluate(self, params: Tensor, observations: Tensor) -> Tensor:
-        images = observations / 255 if observations.dtype == torch.uint8 else observations
-        batches = images.to(params.dtype).reshape(-1, *images.shape[-4:])
+        images = scaled(observations, params.dtype)
+        batches = images.reshape(-1, *images.shape[-4:])
         tensors = self.unflatten(params.expand(len(batches), -1))
         hidden = batches.transpose(0, 1).flatten(1, 2)  # the channels of all tasks are those of one large image
         for layer in range(len(self.filters)):

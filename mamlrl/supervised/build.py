@@ -108,4 +108,5 @@ def register_dataset(name: str, tasks: SupervisedTasks | TasksMaker) -> None:
 register_dataset("sinusoid", lambda config, split: Sinusoid(config.task_inputs))
 register_dataset("omniglot", images(omniglot.read_omniglot, omniglot.LAYOUT, "stride"))
 register_dataset("strokes", images(omniglot.read_omniglot, omniglot.LAYOUT, "stride"))
+register_dataset("kanji", images(omniglot.read_omniglot, omniglot.LAYOUT, "stride"))
 register_dataset("mini_imagenet", images(mini_imagenet.read_mini_imagenet, mini_imagenet.LAYOUT, "max_pool"))

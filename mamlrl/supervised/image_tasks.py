@@ -10,9 +10,9 @@ from torch.nn import functional
 
 from mamlrl.errors import UserError
 from mamlrl.losses.batches import LabelledBatch
-from mamlrl.networks.build import NetworkConfig
-from mamlrl.networks.categorical import Categorical
-from mamlrl.networks.convolution import ConvolutionalNetwork, Downsampling
+from mamlrl.networks.convolution import Downsampling
+from mamlrl.networks.images import ImageInterface, NetworkConfig
+from mamlrl.networks.network import Network
 from mamlrl.supervised.image_sets import ImageSet
 from mamlrl.supervised.tasks import Examples, SupervisedTasks
 
@@ -44,27 +44,15 @@ class ImageTasks(SupervisedTasks):
         """See `SupervisedTasks.class_names`; rotations go by the name of what is rotated."""
         return self.images.names
 
-    def make_network(self, config: NetworkConfig) -> ConvolutionalNetwork:
-        """A convolutional network, whose blocks have `hidden_sizes` filters.
-
-        Raises:
-            UserError: If the images are too small for so many blocks, or the config has options of MLPs.
-        """
-        if config.context_size or config.activation != "relu":
-            raise UserError(
-                "network: the convolutional network for images has activation relu and context_size 0 only"
-            )
-        filters = tuple(config.hidden_sizes)
+    @property
+    def interface(self) -> ImageInterface:
+        """See `SupervisedTasks.interface`."""
         _, channels, height, width = self.images.images.shape
-        network = ConvolutionalNetwork(
-            (channels, height, width), Categorical(self.ways), filters, self.downsampling
-        )
-        if not network.num_features:
-            raise UserError(
-                f"network.hidden_sizes: nothing is left of images of {height} x {width} pixels after "
-                f"{len(filters)} blocks; take fewer"
-            )
-        return network
+        return ImageInterface((channels, height, width), self.ways, self.downsampling)
+
+    def make_network(self, config: NetworkConfig) -> Network:
+        """The network for images that the config names; see `ImageInterface.make_network`."""
+        return self.interface.make_network(config)
 
     def sample(self, rng: np.random.Generator, num_tasks: int, num_support: int, num_query: int) -> Examples:
         """See `SupervisedTasks.sample`.

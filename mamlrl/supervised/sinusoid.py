@@ -11,8 +11,9 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from mamlrl.losses.batches import LabelledBatch
-from mamlrl.networks.build import NetworkConfig, make_mlp
+from mamlrl.networks.build import make_mlp
 from mamlrl.networks.gaussian import IsotropicGaussian
+from mamlrl.networks.images import NetworkConfig
 from mamlrl.networks.network import Network
 from mamlrl.supervised.tasks import Examples, SupervisedTasks
 

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from mamlrl.losses.batches import LabelledBatch
-from mamlrl.networks.build import NetworkConfig
+from mamlrl.networks.images import ImageInterface, NetworkConfig
 from mamlrl.networks.network import Network
 
 
@@ -44,6 +44,11 @@ class SupervisedTasks(ABC):
     def class_names(self) -> tuple[str, ...]:
         """Names of the classes that tasks are made of, by which splits are told apart; none if there are none."""
         return ()
+
+    @property
+    def interface(self) -> ImageInterface | None:
+        """What a network takes from the data, of images; None where the settings say it all."""
+        return None
 
     @abstractmethod
     def make_network(self, config: NetworkConfig) -> Network:

@@ -21,7 +21,8 @@ from mamlrl.figures.film import VideoConfig
 from mamlrl.learners.build import make_learner
 from mamlrl.learners.policy import MetaLearner
 from mamlrl.learners.supervised import SupervisedLearner
-from mamlrl.networks.build import NetworkConfig, PolicyConfig
+from mamlrl.networks.build import PolicyConfig
+from mamlrl.networks.images import NetworkConfig
 from mamlrl.runs.training import train
 from mamlrl.sampling.build import EnvConfig
 from mamlrl.sampling.settings import SamplingConfig

@@ -7,7 +7,7 @@ from torch.nn import functional
 from mamlrl.errors import UserError
 from mamlrl.experiments.command_line import load_config
 from mamlrl.learners.build import make_learner
-from mamlrl.networks.build import NetworkConfig
+from mamlrl.networks.images import NetworkConfig
 from mamlrl.supervised.build import DataConfig, make_supervised_tasks
 from mamlrl.supervised.image_sets import ImageSet
 from mamlrl.supervised.image_tasks import ImageTasks
@@ -112,8 +112,8 @@ def test_the_network_for_images_is_not_compiled(tmp_path):
             NetworkConfig(hidden_sizes=(4,) * 7),
             "network.hidden_sizes: nothing is left of .*84 x 84.*7 blocks; take fewer",
         ),
-        (NetworkConfig(hidden_sizes=(4,), activation="tanh"), "network: .*activation relu"),
-        (NetworkConfig(hidden_sizes=(4,), context_size=2), "network: .*context_size 0"),
+        (NetworkConfig(hidden_sizes=(4,), activation="tanh"), "network.activation: .*relu only"),
+        (NetworkConfig(images="dense", context_size=2), "network.context_size: the dense network .*set it to 0"),
     ],
 )
 def test_networks_that_do_not_fit_images(config, message):

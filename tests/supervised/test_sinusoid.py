@@ -3,8 +3,8 @@ import pytest
 import torch
 from scipy import stats
 
-from mamlrl.networks.build import NetworkConfig
 from mamlrl.networks.context import ContextPolicy
+from mamlrl.networks.images import NetworkConfig
 from mamlrl.supervised.sinusoid import Sinusoid
 
 

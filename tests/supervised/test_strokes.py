@@ -2,23 +2,15 @@ import numpy as np
 import pytest
 from PIL import Image
 from programs import run
-from scipy.interpolate import BPoly
 
 from mamlrl.errors import UserError
-from mamlrl.supervised.strokes import POINTS_ON_CURVE, Hand, bezier, write_strokes
+from mamlrl.supervised.strokes import write_strokes
 
 
 def read(folder):
     return {
         str(path.relative_to(folder)): path.read_bytes() for path in sorted(folder.rglob("*")) if path.is_file()
     }
-
-
-def test_curves_are_bernstein_polynomials():
-    controls = np.random.default_rng(0).uniform(size=(3, 4, 2))
-    points = np.linspace(0, 1, POINTS_ON_CURVE)
-    for curve, expected in zip(bezier(controls), controls, strict=True):
-        np.testing.assert_allclose(curve, BPoly(expected[:, None], [0, 1])(points), atol=1e-12)
 
 
 def test_the_layout_is_omniglots(tmp_path):
@@ -42,21 +34,6 @@ def test_the_seed_decides_the_drawings(tmp_path):
     assert first == again
     assert first.keys() == other.keys()
     assert all(first[name] != other[name] for name in first)
-
-
-def test_images_of_a_character_resemble_each_other_more_than_others():
-    rng = np.random.default_rng(0)
-    characters = rng.uniform(0.1, 0.9, (12, 3, 4, 2))
-    drawings = np.stack(
-        [[Hand().draw(rng, each).convert("L").resize((8, 8)) for _ in range(4)] for each in characters]
-    )
-    still = Hand(wobble=0, turn=0, distortion=0, shift=0)
-    exact = [still.draw(rng, characters[0]) for _ in range(2)]
-    np.testing.assert_array_equal(*map(np.asarray, exact))
-    flat = drawings.reshape(12, 4, -1).astype(float)
-    within = np.abs(flat[:, :1] - flat[:, 1:]).mean()
-    across = np.abs(flat[:, None] - flat[None]).mean()
-    assert 0 < within < 0.9 * across
 
 
 def test_the_program_writes_the_data_set(tmp_path, capsys):

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Self
 
 from mamlrl.adaptation.estimator import Estimator
 from mamlrl.adaptation.gradient_descent import FirstOrder, GradientDescent
+from mamlrl.adaptation.linearized import LinearizedProximalPoint
 from mamlrl.adaptation.proximal import ProximalConfig, ProximalPoint
 from mamlrl.adaptation.step_sizes import Adapted, LearnedStepSize, StepSizes, adapted_mask
 from mamlrl.adaptation.update_rule import UpdateRule
@@ -17,7 +18,7 @@ from mamlrl.losses.build import INNER_LOSSES
 from mamlrl.losses.output_loss import OutputLoss
 from mamlrl.networks.distribution import Distribution
 from mamlrl.networks.network import Network
-from mamlrl.settings.choices import Registry
+from mamlrl.settings.choices import Registry, named
 from mamlrl.settings.numbers import NonNegativeFinite, NonNegativeInt, PositiveInt
 from mamlrl.settings.section import Section
 
@@ -38,7 +39,8 @@ class AdaptationConfig(Section):
 
     Attributes:
         estimator: Meta-gradient: `maml` differentiates through the inner steps, `first_order` takes their
-            Jacobian for the identity, `imaml` differentiates the minimum of the proximal inner objective.
+            Jacobian for the identity, `imaml` differentiates the minimum of the proximal inner objective, and
+            `linearized_imaml` that of the objective with the loss linearised in the network's outputs.
         steps: Adaptation steps; of policies, each is on freshly sampled episodes. With 0, training has no inner
             loop: it is plain learning of all tasks at once, each episode of a policy having a task of its own.
         gradient_steps: Steps of gradient descent, or of another optimizer, in each adaptation step.
@@ -79,33 +81,36 @@ class PolicyAdaptationConfig(AdaptationConfig):
         return replace(self, loss="likelihood_ratio")
 
 
-def _unrolled(rule: type[GradientDescent]) -> Callable[[AdaptationConfig, Network], UpdateRule]:
+def _unrolled(rule: type[GradientDescent]) -> RuleMaker:
     def build(config: AdaptationConfig, network: Network) -> UpdateRule:
         if config.proximal.learned:
-            raise _unsupported(config, "proximal.learned", ["imaml"])
+            raise _unsupported(config, "proximal.learned", _IMPLICIT)
         step_sizes = StepSizes(network, config.adapted, config.step_size, config.learned_step_size)
         return rule(step_sizes, config.gradient_steps, config.proximal.weight)
 
     return build
 
 
-def _implicit(config: AdaptationConfig, network: Network) -> UpdateRule:
-    if config.learned_step_size != "none":
-        raise _unsupported(config, f"learned_step_size {config.learned_step_size}", ["maml", "first_order"])
-    if config.proximal.weight <= 0:
-        raise UserError(
-            f"adaptation.proximal.weight: estimator imaml needs a weight above 0, got {config.proximal.weight}; "
-            "1 / (step size of maml) is a good first value"
-        )
-    mask = adapted_mask(network, config.adapted)
-    key = "adaptation.proximal.cg_iterations"
-    warn_of_surplus_iterations(key, config.proximal.cg_iterations, int(mask.sum()))
-    return ProximalPoint(mask, config.proximal, config.gradient_steps, config.step_size)
+def _implicit(rule: type[ProximalPoint]) -> RuleMaker:
+    def build(config: AdaptationConfig, network: Network) -> UpdateRule:
+        if config.learned_step_size != "none":
+            raise _unsupported(config, f"learned_step_size {config.learned_step_size}", _UNROLLED)
+        if config.proximal.weight <= 0:
+            raise UserError(
+                f"adaptation.proximal.weight: estimator {named(config.estimator)} needs a weight above 0, got "
+                f"{config.proximal.weight}; 1 / (step size of maml) is a good first value"
+            )
+        mask = adapted_mask(network, config.adapted)
+        key = "adaptation.proximal.cg_iterations"
+        warn_of_surplus_iterations(key, config.proximal.cg_iterations, int(mask.sum()))
+        return rule(mask, config.proximal, config.gradient_steps, config.step_size)
+
+    return build
 
 
-def _unsupported(config: AdaptationConfig, option: str, supporting: list[str]) -> UserError:
+def _unsupported(config: AdaptationConfig, option: str, supporting: Collection[str]) -> UserError:
     return UserError(
-        f"adaptation.estimator: {config.estimator} does not support {option}; {', '.join(supporting)} "
+        f"adaptation.estimator: {named(config.estimator)} does not support {option}; {', '.join(supporting)} "
         f"do{'es' if len(supporting) == 1 else ''}"
     )
 
@@ -124,9 +129,10 @@ def register_estimator(name: str, rule: UpdateRule | RuleMaker) -> None:
     ESTIMATORS.register(name, rule)
 
 
-register_estimator("maml", _unrolled(GradientDescent))
-register_estimator("first_order", _unrolled(FirstOrder))
-register_estimator("imaml", _implicit)
+_UNROLLED = {"maml": _unrolled(GradientDescent), "first_order": _unrolled(FirstOrder)}
+_IMPLICIT = {"imaml": _implicit(ProximalPoint), "linearized_imaml": _implicit(LinearizedProximalPoint)}
+for _name, _maker in (_UNROLLED | _IMPLICIT).items():
+    register_estimator(_name, _maker)
 
 
 def make_estimator(

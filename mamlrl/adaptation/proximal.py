@@ -41,9 +41,9 @@ class ProximalConfig(Section):
     """The proximal inner objective, loss(phi) + weight / 2 |phi - theta|^2, and iMAML's solution of it.
 
     Attributes:
-        weight: Weight of the proximal term (lambda); `imaml` needs one above 0.
-        learned: Whether the weight is one of the meta-parameters (`imaml` only).
-        optimizer: What minimises the inner objective (`imaml` only): `gradient_descent`; `line_search`, the same
+        weight: Weight of the proximal term (lambda); `imaml` and `linearized_imaml` need one above 0.
+        learned: Whether the weight is one of the meta-parameters (these estimators only).
+        optimizer: What minimises their inner objective: `gradient_descent`; `line_search`, the same
             with each step halved until it decreases the task's objective; `adam`; or `newton_cg`.
         curvature: Second derivative of the loss that `imaml` takes: `hessian`, which may be indefinite, or
             `fisher`, the Gauss-Newton matrix, which is not.
@@ -73,6 +73,7 @@ class ProximalPoint(UpdateRule):
     """
 
     exact = True
+    implicit = True
     parameter_name = "the logarithm of the learned proximal weight"
 
     def __init__(self, mask: Tensor, config: ProximalConfig, num_steps: int, step_size: float) -> None:
@@ -110,10 +111,13 @@ class ProximalPoint(UpdateRule):
 
     def linearize(self, update: Update, fraction: float) -> UpdateJacobian:
         """Builds the product with the curvature at the minimum."""
+        return ImplicitJacobian(self.damped_objective(update, fraction), update.params, self.num_parameters)
+
+    def damped_objective(self, update: Update, fraction: float) -> ProximalObjective:
+        """The objective whose minimum is differentiated: on a fraction of the samples, with damping."""
         losses = update.losses.subsample(fraction)
         objective = self.objective(losses, update.path[0], update.rule_params, update.scale)
-        damped = replace(objective, weight=objective.weight + self.config.damping)
-        return _ImplicitJacobian(damped, update.params, self.num_parameters)
+        return replace(objective, weight=objective.weight + self.config.damping)
 
     def metrics(self, update: Update) -> dict[str, float]:
         """Returns the norm of the gradient that is left, the mean over tasks, and the weight."""
@@ -124,8 +128,14 @@ class ProximalPoint(UpdateRule):
         }
 
 
-class _ImplicitJacobian(UpdateJacobian):
-    """Differentiates the condition that the gradient is 0; a learned weight enters by its logarithm."""
+class ImplicitJacobian(UpdateJacobian):
+    """Differentiates the condition that the gradient is 0; a learned weight enters by its logarithm.
+
+    Args:
+        objective: The objective.
+        minimum: Its minimum, shape (task, P).
+        num_rule_parameters: 1 if the weight is learned, else 0.
+    """
 
     def __init__(self, objective: ProximalObjective, minimum: Tensor, num_rule_parameters: int) -> None:
         self._objective = objective
@@ -135,6 +145,7 @@ class _ImplicitJacobian(UpdateJacobian):
         self._solved: list[tuple[int, float, float]] = []  # products, relative residual, indefinite systems
 
     def pushforward(self, tangents: Tensor, rule_tangents: Tensor) -> Tensor:
+        """See `UpdateJacobian.pushforward`."""
         objective = self._objective
         fixed = (1 - objective.mask) * tangents
         b = tangents - rule_tangents.sum() * self._shift
@@ -143,6 +154,7 @@ class _ImplicitJacobian(UpdateJacobian):
         return fixed + self._solve(b)
 
     def pullback(self, cotangents: Tensor) -> tuple[Tensor, Tensor]:
+        """See `UpdateJacobian.pullback`."""
         objective = self._objective
         solution = self._solve(cotangents)
         rule_cotangents = -(solution * self._shift).sum().expand(self._num_rule_parameters)
@@ -152,6 +164,7 @@ class _ImplicitJacobian(UpdateJacobian):
         return solution + (1 - objective.mask) * through, rule_cotangents
 
     def metrics(self) -> dict[str, float]:
+        """Returns the effort and success of conjugate gradient; see `metric_names`."""
         products, residuals, indefinite = zip(*self._solved, strict=True) if self._solved else ((), (), ())
         return {
             "proximal/cg_products": float(sum(products)),

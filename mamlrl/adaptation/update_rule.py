@@ -56,6 +56,8 @@ class UpdateRule(ABC):
 
     Attributes:
         exact: Whether `linearize` gives the true derivative of `update`.
+        implicit: Whether products with its Jacobian are by conjugate gradient, with the effort of
+            `adaptation.proximal`.
         compiles: Whether PyTorch's compiler can handle it: it may not decide by its data what to do.
         num_parameters: Number R of meta-parameters of its own.
         parameter_name: What one of them is, for messages.
@@ -64,6 +66,7 @@ class UpdateRule(ABC):
     """
 
     exact: ClassVar[bool]
+    implicit: ClassVar[bool] = False
     compiles: ClassVar[bool] = False
     num_parameters: int = 0
     parameter_name: ClassVar[str] = "a parameter of the inner loop's rule"

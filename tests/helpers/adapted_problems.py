@@ -31,6 +31,11 @@ INNER_LOOPS = {
     "imaml": CONVERGED,
     "imaml, learned weight": replace(CONVERGED, proximal=replace(SOLVED, learned=True)),
     "imaml, biases": replace(CONVERGED, adapted="biases", proximal=replace(SOLVED, learned=True)),
+    "linearized_imaml": replace(CONVERGED, estimator="linearized_imaml"),
+    "linearized_imaml, learned weight, biases": replace(
+        CONVERGED, estimator="linearized_imaml", adapted="biases", proximal=replace(SOLVED, learned=True)
+    ),
+    "linearized_imaml, context": replace(CONVERGED, estimator="linearized_imaml", adapted="context"),
 }
 EXACT = [name for name, config in INNER_LOOPS.items() if config.estimator != "first_order"]
 

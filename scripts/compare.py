@@ -56,10 +56,11 @@ def run(arguments: Sequence[str]) -> int:
     title = _describe(problem, config.adaptation.proximal.weight)
     print(f"{title}, {torch.get_num_threads()} threads; medians of {options.repeats}\n{_verify(reference)}")
     chosen = settings(
+        problem,
+        config.adaptation,
         estimators,
         [int(count) for count in options.inner_steps.split(",")],
         [int(count) for count in options.cg_steps.split(",")],
-        config.adaptation.proximal.cg_iterations,
     )
     measurements = []
     for setting in chosen:
@@ -83,7 +84,7 @@ def command_line() -> CommandLine:
         "--cg_steps",
         type=Counts,
         default="1,2,5,10,20",
-        help="Iterations of conjugate gradient, for imaml with the most inner steps.",
+        help="Iterations of conjugate gradient, for implicit estimators with the most inner steps.",
     )
     line.add_argument("--repeats", type=PositiveInt, default=3, help="Measurements to take the median of.")
     line.add_argument("--output", type=Path, required=True, help="Folder for comparison.csv and comparison.png.")

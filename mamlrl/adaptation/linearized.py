@@ -6,17 +6,16 @@ actions, and l their loss,
     phi* = argmin l'(z(phi_0))^T z(phi) + w / 2 |phi - phi_0|^2,
     (I + C / w) dphi* = dphi_0 - J(phi*)^T G J(phi_0) dphi_0 / w.
 
-C is the curvature of l'(z(phi_0))^T z at phi*, J the Jacobian of z, and G the Hessian of l in z at phi_0. Linearising
-in the parameters instead is MAML, with the derivative I - H / w; linearising nothing is iMAML, with (I + H / w)^-1.
-A policy's G takes the sign of each advantage, and is as large as w where adaptation changes a policy much: iMAML
-inverts it, and fails where it is indefinite; here, as in MAML, it is multiplied by. Nor can the minimum fit its
-episodes ever more closely, since no likelihood of theirs is taken again. Numerical analysis calls such schemes
-implicit-explicit, or semi-implicit.
+C is the curvature of l'(z(phi_0))^T z at phi*, J the Jacobian of z, and G the Hessian of l in z at phi_0.
+Linearising in the parameters instead is MAML, with the derivative I - H / w; linearising nothing is iMAML, with
+(I + H / w)^-1. A policy's G has the sign of each advantage, and is as large as w where adaptation changes the
+policy much: iMAML inverts it, and fails where it is indefinite; here, as in MAML, it only multiplies. Nor can the
+minimum fit its episodes ever more closely, since their likelihood is not taken again. Numerical analysis calls
+such schemes implicit-explicit, or semi-implicit.
 """
 
 from __future__ import annotations
 
-import torch
 from torch import Tensor
 
 from mamlrl.adaptation.proximal import ImplicitJacobian, ProximalConfig, ProximalPoint
@@ -57,7 +56,7 @@ class LinearizedProximalPoint(ProximalPoint):
         return super().objective(linearize_in_outputs(losses, params), params, rule_params, scale)
 
     def linearize(self, update: Update, fraction: float) -> UpdateJacobian:
-        """Builds the products with the curvature at the minimum, and with how the linearised loss depends on phi_0."""
+        """Builds products with the curvature at the minimum, and with how the linearised loss depends on phi_0."""
         mixed = MixedProduct(update.losses.subsample(fraction), update.path[0], update.params)
         objective = self.damped_objective(update, fraction)
         return _LinearizedJacobian(objective, update.params, self.num_parameters, mixed)

@@ -12,7 +12,7 @@ from statistics import median
 
 from torch import Tensor
 
-from mamlrl.adaptation.build import AdaptationConfig
+from mamlrl.adaptation.build import AdaptationConfig, make_estimator
 from mamlrl.adaptation.proximal import CG_RESIDUAL, GRADIENT_NORM, NEGATIVE_CURVATURE
 from mamlrl.adaptation.step_sizes import adapted_mask
 from mamlrl.benchmarks.memory import peak_memory
@@ -95,20 +95,26 @@ def solve(problem: Problem, config: AdaptationConfig) -> Reference:
 
 
 def settings(
-    estimators: Sequence[str], inner_steps: Sequence[int], cg_steps: Sequence[int], cg_iterations: int
+    problem: Problem,
+    config: AdaptationConfig,
+    estimators: Sequence[str],
+    inner_steps: Sequence[int],
+    cg_steps: Sequence[int],
 ) -> list[Setting]:
     """Returns what to measure, once each.
 
     Args:
+        problem: The data.
+        config: The inner loop, with the iterations of conjugate gradient.
         estimators: Names of estimators.
         inner_steps: Numbers of inner steps, for all of them.
-        cg_steps: Numbers of iterations of conjugate gradient, for imaml with the most inner steps.
-        cg_iterations: Number of iterations of conjugate gradient for imaml otherwise.
+        cg_steps: Numbers of iterations of conjugate gradient, for implicit estimators with the most inner steps.
     """
     chosen = []
     for estimator in estimators:
-        implicit = estimator == "imaml"
-        chosen += [Setting(estimator, steps, cg_iterations if implicit else None) for steps in inner_steps]
+        implicit = make_estimator(replace(config, estimator=estimator), problem.network).rule.implicit
+        cg_iterations = config.proximal.cg_iterations if implicit else None
+        chosen += [Setting(estimator, steps, cg_iterations) for steps in inner_steps]
         if implicit:
             chosen += [Setting(estimator, max(inner_steps), iterations) for iterations in cg_steps]
     return list(dict.fromkeys(chosen))

@@ -14,7 +14,8 @@ from mamlrl.losses.output_loss import OutputLoss
 
 LOSSES = make_ridge(1, scale=0.0).losses
 CONFIGS = {name: AdaptationConfig(name, step_size=0.03, gradient_steps=2) for name in ESTIMATORS}
-CONFIGS["imaml"] = solved()
+IMPLICIT = ("imaml", "linearized_imaml")
+CONFIGS |= {name: replace(solved(), estimator=name) for name in IMPLICIT}
 
 every_estimator = pytest.mark.parametrize("estimator", ESTIMATORS)
 
@@ -72,7 +73,7 @@ def test_a_rule_says_whether_its_derivative_is_exact(estimator, params):
 
 @pytest.mark.parametrize(
     ("estimator", "learned"),
-    [(name, learned) for name in ESTIMATORS for learned in (["none"] if name == "imaml" else ["none", "one"])],
+    [(name, learned) for name in ESTIMATORS for learned in (["none"] if name in IMPLICIT else ["none", "one"])],
 )
 def test_a_rule_says_whether_the_configured_step_size_is_that_of_its_updates(estimator, learned, params):
     rule, other = (
@@ -89,7 +90,7 @@ def test_a_rule_says_whether_the_configured_step_size_is_that_of_its_updates(est
 def test_a_rule_refuses_the_scale_zero_or_stays_where_it_is(estimator, params):
     rule = make_rule(estimator)
     rule.check_scales((1.0, 0.5))
-    if estimator == "imaml":
+    if rule.implicit:
         with pytest.raises(UserError, match=r"evaluation\.later_step_factor.*above 0"):
             rule.check_scales((1.0, 0.0))
     else:

@@ -44,7 +44,10 @@ HUGE = 2**64  # more than a generator takes for a seed
             ["adaptation.loss", "reinforce", "imaml", "likelihood_ratio"],
         ),
         ("--adaptation.gradient_steps=2", ["adaptation.loss", "gradient_steps 2", "likelihood_ratio"]),
-        ("--adaptation.proximal.learned=true", ["adaptation.estimator", "maml", "proximal.learned", "imaml does"]),
+        (
+            "--adaptation.proximal.learned=true",
+            ["adaptation.estimator", "maml", "proximal.learned", "imaml, linearized_imaml do"],
+        ),
         ("--adaptation.proximal.weight=-1", ["adaptation.proximal.weight", "-1", ">= 0"]),
         ("--adaptation.adapted=context", ["adaptation.adapted", "context", "policy.context_size"]),
         ("--outer_optimizer=sgd", ["outer_optimizer", "sgd", "trust_region", "adam", "promp"]),

@@ -42,8 +42,8 @@ def test_where_there_is_no_minimum_the_weight_is_to_blame(config, problem):
         solve(problem, weak)
 
 
-def test_every_setting_is_measured_once():
-    assert settings(["maml", "imaml"], [1, 4], [2, 10], 10) == [
+def test_every_setting_is_measured_once(config, problem):
+    assert settings(problem, config.adaptation, ["maml", "imaml"], [1, 4], [2, 10]) == [
         Setting("maml", 1, None),
         Setting("maml", 4, None),
         Setting("imaml", 1, 10),
@@ -64,18 +64,19 @@ def test_a_measurement_is_of_its_setting(config, problem, reference):
     assert measured.seconds > 0
 
 
-def test_memory_of_imaml_is_flat_in_its_steps_and_that_of_maml_linear():
+def test_memory_of_implicit_estimators_is_flat_in_their_steps_and_that_of_maml_linear():
     options = ["--env.kwargs.horizon=20", "--policy.hidden_sizes=[50, 50]", "--sampling.episodes_per_task=20"]
     config = smooth(*options)
     problem = sample_problem(config)
     reference = Reference(torch.ones_like(problem.params), 0.0, 0.0)  # errors do not matter here
 
     def memory(estimator, steps):
-        cg_iterations = 2 if estimator == "imaml" else None
+        cg_iterations = None if estimator == "maml" else 2
         setting = Setting(estimator, steps, cg_iterations)
         return compare(problem, config.adaptation, reference, setting, repeats=1).peak_memory_mib
 
-    assert memory("imaml", 16) == pytest.approx(memory("imaml", 1), rel=0.01)
+    for implicit in ("imaml", "linearized_imaml"):
+        assert memory(implicit, 16) == pytest.approx(memory(implicit, 1), rel=0.01)
     at_one, at_four, at_seven = (memory("maml", steps) for steps in (1, 4, 7))
     assert at_four > 2 * at_one
     assert at_seven - at_four == pytest.approx(at_four - at_one, rel=0.01)

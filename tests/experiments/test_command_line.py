@@ -174,7 +174,7 @@ def test_settings_are_listed_by_an_option_of_their_own(flag, arguments, present,
     words = " ".join(text.split())
     assert "Kind of learner" in words
     assert f"One of: {', '.join(KINDS)}." in words
-    assert "One of: maml, first_order, imaml." in words
+    assert "One of: maml, first_order, imaml, linearized_imaml." in words
     for word in present:
         assert word in text
     for word in absent:

@@ -31,6 +31,7 @@ METHODS = {  # every estimator, kind of step size, inner loss and adapted part
     "context": ["--policy.context_size=3", "--adaptation.adapted=context"],
     "last_layer": ["--adaptation.adapted=last_layer"],
     "imaml": IMAML,
+    "linearized_imaml": ["--adaptation.estimator=linearized_imaml", *IMAML[2:]],
     "discrete": ["--env.id=deployed/Push-v0", "--env.kwargs={}"],
     **{
         kind: ["--env.id=deployed/Pushes-v0", f'--env.kwargs={{"kind": "{kind}"}}']

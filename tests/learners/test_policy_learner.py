@@ -30,7 +30,7 @@ def test_every_pair_of_estimator_and_outer_optimizer_trains(name, estimator):
     assert learner.params.isfinite().all()
     assert not torch.equal(learner.params, before)
     reported = {"proximal/cg_residual", "proximal/cg_products", "proximal/gradient_norm"}
-    assert reported.issubset(rows[0]) == (estimator == "imaml")
+    assert reported.issubset(rows[0]) == learner.estimator.rule.implicit
 
 
 @pytest.mark.parametrize("name", ["adam", "promp"])

@@ -27,10 +27,11 @@ def test_the_program_writes_a_table_and_a_figure(tmp_path, capsys):
     unrolled = [(name, steps, "") for name in ("maml", "first_order") for steps in "12"]
     assert measured == [
         *unrolled,
-        ("imaml", "1", "10"),
-        ("imaml", "2", "10"),
-        ("imaml", "2", "1"),
-        ("imaml", "2", "3"),
+        *[
+            (name, steps, iterations)
+            for name in ("imaml", "linearized_imaml")
+            for steps, iterations in [("1", "10"), ("2", "10"), ("2", "1"), ("2", "3")]
+        ],
     ]
     assert len(lines) == len(rows)
     for line, row in zip(lines, rows, strict=True):

@@ -130,7 +130,7 @@ def test_a_module_that_is_allowed_and_not_there_is_named(mamlrl, run_by_rule):
 
 def test_what_a_module_does_not_register_is_answered_with_what_there_is(mamlrl):
     refused = mamlrl("train", *ONE, "--adaptation.estimator=my_rules:slow", "--output=x")
-    choices = "maml, first_order, imaml, slower"
+    choices = "maml, first_order, imaml, linearized_imaml, slower"
     expected = f"adaptation.estimator must be one of {choices}, got my_rules:slow; did you mean slower?"
     assert (refused.returncode, refused.stderr) == (2, f"mamlrl: {expected}\n")
 

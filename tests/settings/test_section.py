@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from mamlrl.adaptation.build import AdaptationConfig, PolicyAdaptationConfig
+from mamlrl.adaptation.build import ESTIMATORS, AdaptationConfig, PolicyAdaptationConfig
 from mamlrl.adaptation.proximal import ProximalConfig
 from mamlrl.errors import UserError
 from mamlrl.evaluation.build import evaluate
@@ -55,8 +55,8 @@ from mamlrl.supervised.build import DataConfig
         (PolicyExperiment, {"outer_optimizer": "sgd"}, "outer_optimizer must be one of trust_region, adam, promp"),
         (SupervisedExperiment, {"outer_optimizer": "promp"}, "outer_optimizer must be one of adam, got promp"),
         (SupervisedExperiment, {"compile": 1}, "compile must be true or false, got 1"),
-        (AdaptationConfig, {"estimator": "x"}, "estimator must be one of maml, first_order, imaml, got x"),
-        (AdaptationConfig, {"estimator": 3}, "estimator must be one of maml, first_order, imaml, got 3"),
+        (AdaptationConfig, {"estimator": "x"}, f"estimator must be one of {', '.join(ESTIMATORS)}, got x"),
+        (AdaptationConfig, {"estimator": 3}, f"estimator must be one of {', '.join(ESTIMATORS)}, got 3"),
         (PolicyAdaptationConfig, {"loss": "mine"}, "loss must be one of reinforce, likelihood_ratio, got mine"),
         (ProximalConfig, {"weight": -1}, "weight must be a number >= 0, got -1"),
         (EvaluationConfig, {"first_step_size": -1.0}, "first_step_size must be a number >= 0, got -1.0"),

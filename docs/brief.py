@@ -16,7 +16,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
             if isinstance(record["tasks"], list):
                 record["tasks"] = len(record["tasks"])
             for row in record["steps"]:
-                row.pop("returns", None)
+                for key in ["returns", *(each for each in row if each.endswith("_tasks"))]:
+                    row.pop(key, None)
         write_text(file, json.dumps(records, indent=1) + "\n")
 
 

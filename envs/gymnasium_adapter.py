@@ -54,6 +54,7 @@ class GymnasiumFamily:
         *,
         tasks: Mapping[str, Any] | None = None,
         workers: int = 0,
+        info: tuple[str, ...] = (),
         horizon: int | None = None,
         render_mode: str | None = None,
         **kwargs: Any,
@@ -64,6 +65,7 @@ class GymnasiumFamily:
             num_envs: Number of sub-environments.
             tasks: Distribution by attribute, the setting `env.tasks`.
             workers: Processes that step them; 0 for this one alone.
+            info: Keys of the environments' info that this one's info has, too.
             horizon: Steps after which an episode is truncated; by default, the environment's own limit.
             render_mode: None or `rgb_array`.
             **kwargs: For the environment.
@@ -92,9 +94,9 @@ class GymnasiumFamily:
             spec, spaces, metadata = env.spec, (env.observation_space, env.action_space), env.metadata
         finally:
             env.close()
-        check_episode(self._name, Recipe(partial(self._make_env, **kwargs), source, *spaces, horizon))
+        check_episode(self._name, Recipe(partial(self._make_env, **kwargs), source, *spaces, horizon, info))
         drawn = kwargs if render_mode is None else {**kwargs, "render_mode": render_mode}
-        recipe = Recipe(partial(self._make_env, **drawn), source, *spaces, horizon)
+        recipe = Recipe(partial(self._make_env, **drawn), source, *spaces, horizon, info)
         made = GymnasiumVectorEnv(num_envs, recipe, workers, render_mode, metadata)
         made.spec = spec
         return made

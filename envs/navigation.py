@@ -25,7 +25,8 @@ class Navigation2DVectorEnv(TaskVectorEnv):
 
     Observation: position (x, y). Action: displacement, clipped to +-0.1 per axis. Task: the goal,
     uniform on [-goal_range, goal_range]^2. Reward: minus the distance to the goal after the step.
-    The episode terminates when both |dx| and |dy| are below 0.01.
+    The episode terminates when both |dx| and |dy| are below 0.01. Info: `goal_distance`, and whether the goal is
+    reached, `success`.
 
     Args:
         num_envs: Number of sub-environments.
@@ -68,6 +69,7 @@ class Navigation2DVectorEnv(TaskVectorEnv):
         self.goal_range = goal_range
         self.distance = distance
         self._positions = self.asarray(np.zeros((num_envs, 2)))
+        self._distances = self.asarray(np.zeros(num_envs))
         self._paths = np.zeros((horizon + 1, num_envs, 2))  # for pictures only
 
     def sample_tasks(self, rng: np.random.Generator, num_tasks: int) -> NDArray[np.float64]:
@@ -84,7 +86,8 @@ class Navigation2DVectorEnv(TaskVectorEnv):
             self._remember(on_host(running))
         offsets = self._positions - self.tasks
         squared = xp.sum(xp.square(offsets), axis=1)
-        rewards = -squared if self.distance == "squared" else -xp.sqrt(squared)
+        self._distances = xp.sqrt(squared)
+        rewards = -squared if self.distance == "squared" else -self._distances
         return rewards, xp.all(xp.abs(offsets) < GOAL_RADIUS, axis=1)
 
     def _remember(self, running: NDArray[np.bool_]) -> None:
@@ -93,6 +96,9 @@ class Navigation2DVectorEnv(TaskVectorEnv):
 
     def _observe(self) -> Array:
         return self.asarray(self._positions, copy=True)
+
+    def _info(self) -> dict[str, Array]:
+        return {"goal_distance": self._distances, "success": self.asarray(self._terminated, copy=True)}
 
     def describe_task(self, task: NDArray[np.float64]) -> str:
         """See `TaskEnv.describe_task`."""

@@ -162,7 +162,8 @@ class TaskEnv(VectorEnv[Any, Any, Any], ABC):
             actions: Shape (num_envs, *single_action_space.shape); values outside the action space are clipped.
 
         Returns:
-            Observations, rewards, terminations, truncations (leading axis num_envs), and `diverged` as info.
+            Observations, rewards, terminations, truncations (leading axis num_envs), and an info with `diverged`.
+            Whatever else it has for every sub-environment can be a metric, see the setting `env.info`.
 
         Raises:
             gymnasium.error.ResetNeeded: Before the first `reset`.

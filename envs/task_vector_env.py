@@ -30,8 +30,7 @@ class TaskVectorEnv(TaskEnv):
     """A task family; see `TaskEnv` for what it promises.
 
     A family sets the spaces, and implements `sample_tasks`, `_start`, `_advance`, `_observe` and `_draw` on arrays
-    of all sub-environments. A family that takes a device and passes it on gets, and returns, arrays of this
-    device; written with `self.xp`, its code is the same for all (`arrays`).
+    of all sub-environments, on the device that it passes on. Written with `self.xp`, it runs on all (`arrays`).
 
     Args:
         num_envs: Number of sub-environments.
@@ -142,6 +141,10 @@ class TaskVectorEnv(TaskEnv):
     def _observe(self) -> Array:
         """Returns the current observations in fresh memory."""
 
+    def _info(self) -> dict[str, Array]:
+        """Returns what every step tells in its info, in fresh arrays of shape (num_envs,): by default, nothing."""
+        return {}
+
     @abstractmethod
     def _draw(self, index: int) -> Frame:
         """Returns an image of sub-environment `index`, shape (height, width, 3)."""
@@ -188,13 +191,10 @@ class TaskVectorEnv(TaskEnv):
         rewards, terminated = self._advance(actions, running)
         self._elapsed = self._elapsed + running
         self._terminated = self._terminated | (running & terminated)
-        truncated = self._elapsed >= self.horizon
-        info = {"diverged": self.asarray(self.diverged, copy=True)}
+        info = {"diverged": self.asarray(self.diverged, copy=True), **self._info()}
         ended = self.asarray(self._terminated, copy=True)
-        return self._observe(), xp.where(running, rewards, 0.0), ended, truncated, info
+        return self._observe(), xp.where(running, rewards, 0.0), ended, self._elapsed >= self.horizon, info
 
     def render(self) -> tuple[Frame, ...] | None:
         """See `TaskEnv.render`."""
-        if self.render_mode is None:
-            return None
-        return tuple(self._draw(index) for index in range(self.num_envs))
+        return None if self.render_mode is None else tuple(map(self._draw, range(self.num_envs)))

@@ -15,6 +15,7 @@ if not __package__:  # run as a file, perhaps of a checkout that is not installe
 from mamlrl import __version__
 from mamlrl.errors import UserError
 from mamlrl.evaluation.evaluation import Evaluation, mean_interval
+from mamlrl.evaluation.policy import number_text
 from mamlrl.evaluation.step_size import choose_step_size, with_step_size
 from mamlrl.experiments.command_line import CommandLine
 from mamlrl.experiments.experiment import Experiment
@@ -147,7 +148,8 @@ def _record(saved: SavedRun, evaluation: Evaluation) -> dict[str, Any]:
 def _table(title: str, evaluation: Evaluation) -> str:
     lines = [f"{title}; {evaluation.sample_size()}, mean {evaluation.metric} and 95% interval over tasks"]
     for row in evaluation.summary():
-        lines.append(_row(row["step"], row["mean"], row["interval_95"], evaluation.decimals))
+        text = _row(row["step"], row["mean"], row["interval_95"], evaluation.decimals)
+        lines.append("; ".join(filter(None, [text, evaluation.details(row)])))
     return "\n".join(lines)
 
 
@@ -155,7 +157,11 @@ def _table_over_runs(records: list[dict[str, Any]], decimals: int) -> str:
     lines = [f"all {len(records)} checkpoints, mean {records[0]['metric']} and 95% interval over checkpoints"]
     for rows in zip(*(record["steps"] for record in records), strict=True):
         mean, half_width = mean_interval([row["mean"] for row in rows])
-        lines.append(_row(rows[0]["step"], mean, half_width, decimals))
+        numbers = []
+        for key in records[0].get("info", ()):
+            over, interval = mean_interval([row[key] for row in rows])
+            numbers.append(number_text(key, {key: over, f"{key}_interval_95": interval}))
+        lines.append("; ".join([_row(rows[0]["step"], mean, half_width, decimals), *numbers]))
     return "\n".join(lines)
 
 

@@ -37,6 +37,7 @@ CHECKPOINT_FIGURES: dict[str, Callable[[Evaluation], Figure]] = {
 EXAMPLES = [
     "mamlrl plot curves runs/navigation2d/seed? --output curves.png",
     "mamlrl plot adaptation runs/navigation2d/evaluation.json --output adaptation.png",
+    "mamlrl plot curves runs/navigation2d/seed0 --metric worst_return --output worst.png",
     "mamlrl plot shots shots.json --output shots.png",
     "mamlrl plot paths navigation2d --output paths.pdf",
     "mamlrl plot fits runs/sinusoid/seed0 --output fits.png --evaluation.shots 10",
@@ -54,6 +55,11 @@ def command_line() -> CommandLine:
         "paths: 2D navigation of a checkpoint before and after adaptation; fits: the same of curves.",
     )
     line.add_argument("inputs", nargs="+", type=Path, help="Run folders, JSON files, or one checkpoint.")
+    line.add_argument(
+        "--metric",
+        type=str | None,
+        help="What curves, adaptation and shots show in place of the return, such as success or return_std.",
+    )
     line.add_argument("--output", type=Path, required=True, help="Image to write; its suffix says the format.")
     add_allow_import(line)
     return line
@@ -65,12 +71,14 @@ def run(arguments: Sequence[str]) -> int:
     options = parse_allowing_imports(line, arguments)
     if options.figure not in CHECKPOINT_FIGURES:
         line.refuse_settings(f"{options.figure} figures")
+    elif options.metric is not None:
+        raise UserError(f"metric: {options.figure} figures show no metric; leave it out")
     if options.figure == "curves":
-        figure = learning_curves(runs_by_label(options.inputs))
+        figure = learning_curves(runs_by_label(options.inputs, options.metric), options.metric)
     elif options.figure == "adaptation":
-        figure = adaptation_curves(records_by_label(options.inputs))
+        figure = adaptation_curves(records_by_label(options.inputs, options.metric))
     elif options.figure == "shots":
-        figure = shot_curves(records_by_shots(options.inputs))
+        figure = shot_curves(records_by_shots(options.inputs, options.metric))
     else:
         if len(options.inputs) > 1:
             raise UserError(f"inputs: {options.figure} are of one checkpoint, not of {len(options.inputs)}")

@@ -46,6 +46,7 @@ class Batch(gymnasium.Env[Any, Any]):
         self.action_space = batch_space(recipe.action_space, len(indices))
         self.sub_envs = [SubEnv(recipe, index) for index in indices]
         self._indices = indices
+        self._has_info = bool(recipe.info)
         self._observations: Any = create_empty_array(recipe.observation_space, n=len(indices), fn=np.zeros)
 
     def reset(
@@ -73,13 +74,18 @@ class Batch(gymnasium.Env[Any, Any]):
     def step(  # type: ignore[override]
         self, action: Any
     ) -> tuple[Any, NDArray[np.float64], NDArray[np.bool_], NDArray[np.bool_], dict[str, Any]]:
-        """Steps those whose episodes are not over; observations are overwritten by the next call."""
+        """Steps those whose episodes are not over; observations are overwritten by the next call.
+
+        The info has `numbers`, shape (sub-env, key), where the recipe names keys of the environments' own.
+        """
         rewards, info = np.zeros(len(self.sub_envs)), {}
         actions = iterate(self.action_space, action)
         try:
             for place, (env, own) in enumerate(zip(self.sub_envs, actions, strict=True)):
                 if not env.is_over:
                     self._observations[place], rewards[place] = env.step(own)
+            if self._has_info:
+                info = {"numbers": np.array([env.numbers for env in self.sub_envs])}
         except SubEnvError as error:
             info = _failure(error)
         terminated = np.array([env.terminated for env in self.sub_envs])

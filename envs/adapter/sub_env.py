@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mamlrl.envs.adapter.task_source import TaskSource
+from mamlrl.envs.info import number_of
 from mamlrl.envs.task_env import SubEnvError
 from mamlrl.errors import FOREIGN_ERRORS, one_line
 
@@ -26,6 +27,7 @@ class Recipe(NamedTuple):
         observation_space: Space of observations.
         action_space: Space of actions.
         horizon: Steps after which an episode is over.
+        info: Keys of info to read after each step.
     """
 
     make: MakeEnv
@@ -33,6 +35,7 @@ class Recipe(NamedTuple):
     observation_space: gymnasium.Space[Any]
     action_space: gymnasium.Space[Any]
     horizon: int
+    info: tuple[str, ...] = ()
 
 
 class SubEnv:
@@ -50,6 +53,7 @@ class SubEnv:
         terminated: Whether the environment's own end was reached.
         truncated: Whether the environment cut the episode short.
         is_over: Whether there is nothing more to step, because of these, the horizon, or for want of a reset.
+        numbers: What the last step's info has for each key that is read.
     """
 
     def __init__(self, recipe: Recipe, index: int) -> None:
@@ -61,6 +65,7 @@ class SubEnv:
         self._keywords: dict[str, Any] = {}
         self._steps = 0
         self.terminated, self.truncated, self.is_over = False, False, True
+        self.numbers = [0.0] * len(recipe.info)
 
     def reset(self, task: NDArray[np.float64], seed: int) -> Any:
         """Begins an episode of a task; returns the observation, which may be the environment's own array."""
@@ -75,12 +80,14 @@ class SubEnv:
         """Takes a step; returns observation and reward."""
         assert self.env is not None
         try:  # rather than `_told`, which takes as long as a fast environment's step
-            observation, reward, terminated, truncated, _ = self.env.step(action)
+            observation, reward, terminated, truncated, info = self.env.step(action)
             if self._steps == 0 or np.shape(observation) != self._shape:
                 self._check("step", observation)
                 _check_reward(reward)
             reward = float(reward)
             self.terminated, self.truncated = bool(terminated), bool(truncated)
+            if self.numbers:
+                self.numbers = [number_of(info, key) for key in self.recipe.info]
         except FOREIGN_ERRORS as error:
             raise SubEnvError(self._index, one_line(error)) from error
         self._steps += 1

@@ -33,8 +33,10 @@ class GymnasiumVectorEnv(TaskVectorEnv):
         super().__init__(num_envs, *spaces, recipe.tasks.space, recipe.horizon, render_mode)
         self.metadata = {**self.metadata, "render_fps": metadata.get("render_fps") or self.metadata["render_fps"]}
         self.task_source = recipe.tasks
+        self._info_keys = recipe.info
         self._workers = Workers(recipe, num_envs, workers)
         self._observations: Any = None
+        self._numbers = np.zeros((num_envs, len(recipe.info)))
 
     def sample_tasks(self, rng: np.random.Generator, num_tasks: int) -> NDArray[np.float64]:
         """See `TaskEnv.sample_tasks`."""
@@ -57,12 +59,15 @@ class GymnasiumVectorEnv(TaskVectorEnv):
         self, actions: NDArray[Any], running: NDArray[np.bool_]
     ) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
         actions = actions.astype(self.single_action_space.dtype)
-        self._observations, rewards, terminated, truncated = self._workers.step(actions)
+        self._observations, rewards, terminated, truncated, self._numbers = self._workers.step(actions)
         self._elapsed[running & truncated] = self.horizon - 1  # the environment's own limit; this step is added
         return rewards, terminated
 
     def _observe(self) -> NDArray[Any]:
         return np.array(self._observations)
+
+    def _info(self) -> dict[str, NDArray[Any]]:
+        return dict(zip(self._info_keys, self._numbers.T.copy(), strict=True))
 
     def render(self) -> tuple[Frame, ...] | None:
         """See `TaskEnv.render`."""

@@ -82,7 +82,8 @@ class Workers:
             actions: Of all, shape (num_envs, ...).
 
         Returns:
-            Observations, which the next call overwrites, rewards, terminations and truncations.
+            Observations, which the next call overwrites, rewards, terminations, truncations, and the numbers of
+            info that the recipe names, shape (num_envs, key).
         """
         if self._batch is not None:
             *parts, info = self._batch.step(actions)
@@ -93,7 +94,8 @@ class Workers:
             with self._connected():
                 *parts, info = self._processes.step(split)
         _raise_failure(info)
-        return tuple(map(self._joined, parts))
+        numbers = self._joined(info["numbers"]) if "numbers" in info else np.zeros((self._num_envs, 0))
+        return (*map(self._joined, parts), numbers)
 
     def pictures(self) -> list[Any]:
         """Draws all sub-environments."""

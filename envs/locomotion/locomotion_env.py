@@ -12,18 +12,21 @@ from mamlrl.envs.arguments import check_choice, check_whole_number
 from mamlrl.envs.arrays import Array, may_be_any, on_host
 from mamlrl.envs.locomotion.body import Body
 from mamlrl.envs.locomotion.build import device_of, make_simulator
-from mamlrl.envs.locomotion.task_distribution import TaskDistribution
+from mamlrl.envs.locomotion.task_distribution import Motion, TaskDistribution
 from mamlrl.envs.physics.simulator import FloatArray
 from mamlrl.envs.pictures.rendering import ModelRenderer
 from mamlrl.envs.task_env import Frame
 from mamlrl.envs.task_vector_env import TaskVectorEnv
+
+AXES = ("x", "y")
 
 
 class LocomotionVectorEnv(TaskVectorEnv):
     """Simulated bodies that solve tasks of one distribution.
 
     Actions are clipped to [-1, 1], the range of the actuators. A simulation that diverges ends its episode:
-    the observation stays the last finite one, the step earns 0, and `diverged` says so.
+    the observation stays the last finite one, the step earns 0, and `diverged` says so. Info: `x_position` and
+    `x_velocity`, in the plane also `y_position` and `y_velocity`, and what the task tells.
 
     Args:
         num_envs: Number of sub-environments.
@@ -85,6 +88,7 @@ class LocomotionVectorEnv(TaskVectorEnv):
         body.look(self.simulator)
         self._positions = body.position(self.simulator)
         self._observations = self.xp.zeros_like(body.observe(self.simulator))
+        self._told: tuple[Motion, dict[str, Array]]
         self._renderer: ModelRenderer | None = None
 
     def __getstate__(self) -> dict[str, Any]:
@@ -116,6 +120,7 @@ class LocomotionVectorEnv(TaskVectorEnv):
             body.look(simulator)
             motion = body.motion(simulator, self._positions)
             rewards = self.task.reward(motion, self.tasks) + body.reward(simulator, actions)
+            self._told = motion, self.task.info(motion, self.tasks)
             observations = body.observe(simulator)
         stopped = diverged | ~running
         if may_be_any(stopped):
@@ -127,6 +132,13 @@ class LocomotionVectorEnv(TaskVectorEnv):
 
     def _observe(self) -> Array:
         return self.xp.asarray(self._observations, dtype=self.xp.float64, copy=True)
+
+    def _info(self) -> dict[str, Array]:
+        motion, numbers = self._told
+        for index, axis in zip(range(motion.position.shape[1]), AXES, strict=False):
+            numbers[f"{axis}_position"] = motion.position[:, index]
+            numbers[f"{axis}_velocity"] = motion.velocity[:, index]
+        return {key: self.xp.asarray(each, dtype=self.xp.float64, copy=True) for key, each in numbers.items()}
 
     def describe_task(self, task: FloatArray) -> str:
         """See `TaskEnv.describe_task`."""

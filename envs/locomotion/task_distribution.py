@@ -55,6 +55,15 @@ class TaskDistribution(ABC):
             tasks: Parameters of each body's task, shape (num_envs, *space.shape).
         """
 
+    def info(self, motion: Motion, tasks: Array) -> dict[str, Array]:
+        """Returns what the info of a step tells beside the motion, shapes (num_envs,): by default, nothing.
+
+        Args:
+            motion: Motion of every body.
+            tasks: Parameters of each body's task, shape (num_envs, *space.shape).
+        """
+        return {}
+
     def configure(  # noqa: B027 (most tasks leave the physics alone)
         self, simulator: Simulator, chosen: Array, tasks: FloatArray
     ) -> None:

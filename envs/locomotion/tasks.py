@@ -101,6 +101,10 @@ class Goal(TaskDistribution):
         """See `TaskDistribution.reward`."""
         return self.bonus - abs(motion.position - tasks).sum(axis=1)
 
+    def info(self, motion: Motion, tasks: Array) -> dict[str, Array]:
+        """Returns the Euclidean distance to the goal, in metres, as `goal_distance`."""
+        return {"goal_distance": ((motion.position - tasks) ** 2).sum(axis=1) ** 0.5}
+
     def describe(self, task: FloatArray) -> str:
         """See `TaskDistribution.describe`."""
         return f"goal ({task[0]:.2f}, {task[1]:.2f}) m"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, ClassVar
 
@@ -90,6 +90,10 @@ class Evaluation(ABC):
     def sample_size(self) -> str:
         """Says how many tasks there were and how much data of each, such as `40 tasks x 20 episodes`."""
 
+    def details(self, row: Mapping[str, Any]) -> str:
+        """Says what a table tells of a summary's row beside the metric to report: by default, nothing."""
+        return ""
+
     def paths(self) -> Paths:
         """Returns the paths of 2D navigation.
 
@@ -111,15 +115,20 @@ class Evaluation(ABC):
     def summary(self) -> list[dict[str, Any]]:
         """Returns, by number of steps, the mean over tasks and its 95% interval (None for one task).
 
-        Rows hold the means of the other metrics, too, by their names.
+        Rows hold the means and intervals of the other metrics, too, as `NAME` and `NAME_interval_95`.
         """
-        rows = []
-        for step, values in enumerate(self.metrics[self.metric]):
-            mean, half_width = mean_interval(values)
-            interval = None if np.isnan(half_width) else half_width
-            others = {name: float(other[step].mean()) for name, other in list(self.metrics.items())[1:]}
-            rows.append({"step": step, "mean": mean, "interval_95": interval, **others})
+        rows: list[dict[str, Any]] = [{"step": step} for step in range(len(self.step_scales) + 1)]
+        for name, steps in self.metrics.items():
+            mean_key, interval_key = row_keys(name, self.metric)
+            for row, values in zip(rows, steps, strict=True):
+                mean, half_width = mean_interval(values)
+                row |= {mean_key: mean, interval_key: None if np.isnan(half_width) else half_width}
         return rows
+
+
+def row_keys(name: str, reported: str) -> tuple[str, str]:
+    """Returns the keys of a metric's mean and 95% interval in rows of a summary that reports one first."""
+    return ("mean", "interval_95") if name == reported else (name, f"{name}_interval_95")
 
 
 def mean_interval(values: Sequence[float] | NDArray[np.float64]) -> tuple[float, float]:

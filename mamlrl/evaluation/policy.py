@@ -8,20 +8,22 @@ from functools import partial
 from typing import Any, ClassVar
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from mamlrl.evaluation.evaluation import Evaluation, Paths, evaluation_estimator
+from mamlrl.evaluation.evaluation import Evaluation, Paths, evaluation_estimator, row_keys
 from mamlrl.evaluation.tasks import checked_tasks
 from mamlrl.experiments.policy import PolicyExperiment
 from mamlrl.inner_loops.assembly import assemble_acting, assemble_policy
 from mamlrl.inner_loops.memory import check_number_of_episodes
 from mamlrl.inner_loops.policy import AdaptedTasks
 from mamlrl.inner_loops.suspects import blamed
+from mamlrl.metric_names import RETURN, RETURN_STD, WORST_RETURN
 from mamlrl.networks.network import Network
 from mamlrl.sampling.budgets import finished_budget
 from mamlrl.sampling.build import make_task_envs
-from mamlrl.sampling.rollouts import Rollouts
+from mamlrl.sampling.rollouts import Rollouts, task_values
 from mamlrl.sampling.sampler import Sampler
 from mamlrl.settings.choices import named
 
@@ -51,7 +53,7 @@ class PolicyEvaluation(Evaluation):
     @property
     def returns(self) -> NDArray[np.float64]:
         """Mean return of each task after k steps, shape (step + 1, task)."""
-        return self.metrics["return"]
+        return self.metrics[RETURN]
 
     def protocol(self) -> dict[str, Any]:
         """See `Evaluation.protocol`."""
@@ -62,6 +64,7 @@ class PolicyEvaluation(Evaluation):
             "episodes_per_task": settings.episodes_per_task,
             **({"shots": settings.adaptation_episodes} if settings.adaptation_episodes else {}),
             **({"deterministic": True} if settings.deterministic else {}),
+            **({"info": self.experiment.env.info} if self.experiment.env.info else {}),
             "tasks": self.tasks.tolist(),
         }
 
@@ -84,11 +87,25 @@ class PolicyEvaluation(Evaluation):
         )
 
     def summary(self) -> list[dict[str, Any]]:
-        """See `Evaluation.summary`; here with the return of every task."""
-        return [
-            {**row, "returns": returns.tolist()}
-            for row, returns in zip(super().summary(), self.returns, strict=True)
-        ]
+        """See `Evaluation.summary`; here with spread and values over tasks, such as `returns` and `success_tasks`.
+
+        `return_std` is the standard deviation of the tasks' returns (None for one task), `worst_return` the least.
+        """
+        rows = super().summary()
+        for step, row in enumerate(rows):
+            returns, several = self.returns[step], len(self.tasks) > 1
+            row[RETURN_STD] = float(returns.std(ddof=1)) if several else None
+            row[WORST_RETURN] = float(returns.min())
+            row["returns"] = returns.tolist()
+            row |= {f"{key}_tasks": self.metrics[key][step].tolist() for key in self.experiment.env.info}
+        return rows
+
+    def details(self, row: Mapping[str, Any]) -> str:
+        """See `Evaluation.details`."""
+        spread = (
+            "" if row[RETURN_STD] is None else f"std {row[RETURN_STD]:.2f}, worst task {row[WORST_RETURN]:.2f}"
+        )
+        return "; ".join(filter(None, [spread, *(number_text(key, row) for key in self.experiment.env.info)]))
 
 
 def evaluate_policy(
@@ -138,10 +155,10 @@ def evaluate_policy(
             sampler.set_tasks(chosen)
             trajectory = adapted.adaptation.trajectory
             reported = tuple(sampler.sample(phi, randomness, settings.deterministic) for phi in trajectory)
-    returns = np.stack([rollouts.task_returns().cpu().numpy() for rollouts in reported])
+    values = task_values(reported, experiment.env.info)
     return PolicyEvaluation(
         step_scales=estimator.scales,
-        metrics={"return": returns},
+        metrics={name: torch.stack(steps).cpu().numpy() for name, steps in values.items()},
         experiment=experiment,
         tasks=chosen,
         adapted=adapted,
@@ -149,6 +166,13 @@ def evaluate_policy(
         sampler=sampler,
         network=assembly.policy,
     )
+
+
+def number_text(key: str, row: Mapping[str, Any]) -> str:
+    """Writes a number from the environment in a summary's row for people, such as `success 0.40 +- 0.10`."""
+    mean_key, interval_key = row_keys(key, RETURN)
+    interval = row[interval_key]
+    return f"{key} {row[mean_key]:.4g}" + ("" if interval is None else f" +- {interval:.2g}")
 
 
 def with_tasks(experiment: PolicyExperiment, count: int) -> PolicyExperiment:

@@ -9,11 +9,12 @@ from math import isfinite
 from pathlib import Path
 from typing import NamedTuple
 
-from mamlrl.errors import UserError
+from mamlrl.errors import UserError, suggestion
 from mamlrl.experiments.differences import training_differences
 from mamlrl.experiments.experiment import Experiment
 from mamlrl.experiments.plain import restore_experiment
-from mamlrl.metric_names import ITERATION, Metrics, after_step, headline, steps_of
+from mamlrl.figures.style import columns_of
+from mamlrl.metric_names import ITERATION, WALL_TIME, Metrics, after_step, headline, names_of, steps_of
 from mamlrl.runs.metrics_file import read_metrics
 from mamlrl.settings.plain_yaml import load, read_text
 
@@ -28,18 +29,23 @@ class Run(NamedTuple):
     rows: list[Metrics]
 
 
-def runs_by_label(folders: Sequence[Path]) -> dict[str, list[list[Metrics]]]:
+def runs_by_label(folders: Sequence[Path], metric: str | None = None) -> dict[str, list[list[Metrics]]]:
     """Returns the metrics of runs; those that differ in their seed alone are together.
 
     Those that `mamlrl train --seeds` made together are labelled by their common folder; others by their first.
 
+    Args:
+        folders: Run folders.
+        metric: What is to be drawn; by default, what the runs report first.
+
     Raises:
-        UserError: If a folder is no run, its files are damaged, two runs are copies of one, or they report
-            different metrics.
+        UserError: If a folder is no run, its files are damaged, two runs are copies of one, they report
+            different metrics, or one has no number for the metric.
     """
     groups: list[list[Run]] = []
     for folder in folders:
         rows = _read_rows(folder)
+        _check_has(folder, rows, metric)
         run = Run(folder, _read_config(folder / "config.yaml"), rows)
         same = (group for group in groups if not training_differences(group[0].experiment, run.experiment))
         group = next(same, None)
@@ -47,7 +53,8 @@ def runs_by_label(folders: Sequence[Path]) -> dict[str, list[list[Metrics]]]:
             groups.append(group := [])
         _check_seed(group, run)
         group.append(run)
-    check_one_metric({str(group[0].folder): headline(group[0].rows[0]) for group in groups})
+    if metric is None:
+        check_one_metric({str(group[0].folder): headline(group[0].rows[0]) for group in groups})
     places = [_place([run.folder for run in group]) for group in groups]
     if len(set(places)) < len(places):  # different experiments in one folder
         places = [group[0].folder for group in groups]
@@ -98,6 +105,19 @@ def _read_rows(folder: Path) -> list[Metrics]:
             raise _not_metrics(path, f"{wrong} of iteration {iteration:g} is {row[wrong]}")
         before = iteration
     return rows
+
+
+def _check_has(folder: Path, rows: Sequence[Metrics], metric: str | None) -> None:
+    """Refuses a metric that a run has no finite number for."""
+    if metric is None:
+        return
+    names = [name for name in names_of(rows[0]) if name not in (ITERATION, WALL_TIME)]
+    if metric not in names:
+        nearest = suggestion(metric, names) or f"; there are: {', '.join(names)}"
+        raise UserError(f"metric: {folder} has no metric {metric}{nearest}")
+    columns = columns_of(metric, rows[0]).values()
+    if not any(isfinite(row[column]) for row in rows for column in columns):
+        raise UserError(f"metric: {folder} has no number for {metric}")
 
 
 def _not_metrics(path: Path, fault: str) -> UserError:

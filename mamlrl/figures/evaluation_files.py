@@ -8,43 +8,71 @@ from math import isfinite
 from pathlib import Path
 from typing import Any
 
-from mamlrl.errors import UserError
+from mamlrl.errors import UserError, suggestion
+from mamlrl.evaluation.evaluation import row_keys
 from mamlrl.figures.curve_files import check_one_metric, label_of
 
 DEFAULT_METRIC = "return"  # of files of earlier versions
-PROTOCOL = ("metric", "env", "dataset", "sampling_unit", "episodes_per_task", "deterministic", "queries")
+PROTOCOL = (
+    *("metric", "env", "dataset", "sampling_unit", "episodes_per_task", "deterministic", "info", "queries"),
+)
 
 Records = list[dict[str, Any]]
 
 
-def records_by_label(paths: Sequence[Path]) -> dict[str, Records]:
+def records_by_label(paths: Sequence[Path], metric: str | None = None) -> dict[str, Records]:
     """Returns the evaluations in files from `mamlrl evaluate --json`, labelled by the file.
 
+    Args:
+        paths: The files.
+        metric: What is to be drawn; rows have it as their mean. By default, what the evaluations report first.
+
     Raises:
-        UserError: If a file is none, or given twice, if its evaluations are not of the same kind, or if files
-            report different metrics.
+        UserError: If a file is none, or given twice, if its evaluations are not of the same kind, if files
+            report different metrics, or one lacks the metric.
     """
-    return _labelled(paths, _check_alike)
+    return _labelled(paths, _check_alike, metric)
 
 
-def records_by_shots(paths: Sequence[Path]) -> dict[str, dict[int, Records]]:
+def records_by_shots(paths: Sequence[Path], metric: str | None = None) -> dict[str, dict[int, Records]]:
     """Returns the evaluations in files from `mamlrl evaluate --shots --json`, by file and by number of shots.
+
+    Args:
+        paths: The files.
+        metric: See `records_by_label`.
 
     Raises:
         UserError: See `records_by_label`; or if an evaluation does not say its shots, or numbers of shots have
             different numbers of evaluations.
     """
-    labelled = _labelled(paths, _check_alike_but_for_shots)
+    labelled = _labelled(paths, _check_alike_but_for_shots, metric)
     return {label: _by_shots(records) for label, records in labelled.items()}
 
 
-def _labelled(paths: Sequence[Path], check: Callable[[Records], None]) -> dict[str, Records]:
+def _labelled(paths: Sequence[Path], check: Callable[[Records], None], metric: str | None) -> dict[str, Records]:
     for index, path in enumerate(paths):
         if path in paths[:index]:
             raise UserError(f"{path} is given twice; leave one of them out")
     groups = {label_of(path, paths): _read_records(path, check) for path in paths}
+    if metric is not None:
+        return {label: [_of_metric(record, metric, label) for record in groups[label]] for label in groups}
     check_one_metric({label: records[0].get("metric", DEFAULT_METRIC) for label, records in groups.items()})
     return groups
+
+
+def _of_metric(record: dict[str, Any], metric: str, label: str) -> dict[str, Any]:
+    """Returns an evaluation whose rows have another metric as their mean, as if it was the one to report."""
+    reported, rows = record.get("metric", DEFAULT_METRIC), []
+    mean_key, interval_key = row_keys(metric, reported)
+    for row in record["steps"]:
+        mean, width = row.get(mean_key), row.get(interval_key)
+        if not _is_number(mean) or not (width is None or _is_number(width)):
+            numbers = [key for key in row if _is_number(row[key]) and not key.endswith("interval_95")]
+            names = [reported, *(key for key in numbers if key not in ("step", "mean"))]
+            nearest = suggestion(metric, names) or f"; there are: {', '.join(names)}"
+            raise UserError(f"metric: {label} has no metric {metric}{nearest}")
+        rows.append({"step": row.get("step"), "mean": mean, "interval_95": width})
+    return {**record, "metric": metric, "steps": rows}
 
 
 def _read_records(path: Path, check: Callable[[Records], None]) -> Records:

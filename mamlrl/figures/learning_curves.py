@@ -9,35 +9,38 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from mamlrl.figures.style import mean_band, metric_label, plain_text, step_colors, steps_label
-from mamlrl.metric_names import ITERATION, Metrics, headline, steps_of
+from mamlrl.figures.style import columns_of, mean_band, metric_label, plain_text, step_colors
+from mamlrl.metric_names import ITERATION, Metrics, headline
 
 
-def learning_curves(groups: Mapping[str, Sequence[Sequence[Metrics]]]) -> Figure:
-    """Draws the return, or what is reported instead, after each number of inner steps against meta-iterations.
+def learning_curves(groups: Mapping[str, Sequence[Sequence[Metrics]]], metric: str | None = None) -> Figure:
+    """Draws the return, or another metric, after each number of inner steps against meta-iterations.
 
     Args:
         groups: Runs that differ only in their seed, by label; a run is the rows of its metrics.
+        metric: What to draw, see `columns_of`; by default, what the runs report first.
 
     Returns:
         A figure with one panel per group: the mean over runs and, where there are several, a band of its 95%
         Student-t interval. Where some runs have ended, the others go on, and the title says how many they are.
     """
+    metric = metric or headline(next(iter(groups.values()))[0][0])
     figure = Figure(figsize=(6.4 * len(groups), 4), layout="constrained")
     panels = figure.subplots(1, len(groups), sharey=True, squeeze=False)[0]
     for panel, (label, runs) in zip(panels, groups.items(), strict=True):
-        _draw_runs(panel, runs)
+        _draw_runs(panel, runs, metric)
         panel.set_title(_title(label, runs))
-    panels[0].set_ylabel(metric_label(headline(next(iter(groups.values()))[0][0])))
+    panels[0].set_ylabel(plain_text(metric_label(metric)))
     return figure
 
 
-def _draw_runs(panel: Axes, runs: Sequence[Sequence[Metrics]]) -> None:
-    iterations = sorted({int(row[ITERATION]) for run in runs for row in run})
-    names = steps_of(headline(runs[0][0]), runs[0][0])
-    for (steps, name), color in zip(names.items(), step_colors(len(names)), strict=True):
+def _draw_runs(panel: Axes, runs: Sequence[Sequence[Metrics]], metric: str) -> None:
+    columns = columns_of(metric, runs[0][0])
+    for (label, name), color in zip(columns.items(), step_colors(len(columns)), strict=True):
+        rows = (row for run in runs for row in run if np.isfinite(row[name]))
+        iterations = sorted({int(row[ITERATION]) for row in rows})
         values = _values(runs, name, iterations)
-        panel.plot(iterations, np.nanmean(values, axis=0), color=color, label=steps_label(steps))
+        panel.plot(iterations, np.nanmean(values, axis=0), color=color, label=label)
         several = np.isfinite(values).sum(axis=0) > 1
         if several.any():
             low, high = np.full((2, len(iterations)), np.nan)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 import numpy as np
 from matplotlib import colormaps
 from matplotlib.axes import Axes
@@ -9,6 +11,7 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from mamlrl.evaluation.evaluation import mean_interval
+from mamlrl.metric_names import steps_of
 
 METRIC_LABELS = {"return": "mean return", "mse": "mean squared error"}
 
@@ -27,6 +30,13 @@ def plain_text(text: str) -> str:
 def steps_label(steps: int) -> str:
     """Says how many gradient steps a policy was adapted by."""
     return "before adaptation" if steps == 0 else f"after {steps} step{'s' if steps > 1 else ''}"
+
+
+def columns_of(metric: str, names: Iterable[str]) -> dict[str, str]:
+    """Returns the columns of a metric by what a legend calls them: a column for each number of steps, or one."""
+    names = list(names)
+    columns = {steps_label(steps): name for steps, name in steps_of(metric, names).items()}
+    return columns or {metric: metric}
 
 
 def step_colors(count: int) -> list[tuple[float, float, float, float]]:

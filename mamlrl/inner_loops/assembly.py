@@ -83,7 +83,7 @@ def assemble_acting(
     """
     device = make_device(experiment.device)
     policy = make_policy(envs[0].single_observation_space, envs[0].single_action_space, experiment.policy)
-    sampler = Sampler(envs, policy, sampling, device, watch, budget)
+    sampler = Sampler(envs, policy, sampling, device, watch, budget, experiment.env.info)
     return ActingAssembly(device, policy, sampler, Randomness.from_seed(seed, device))
 
 

@@ -15,11 +15,22 @@ from mamlrl.learners.gradient_meta_learner import GradientMetaLearner, inner_gra
 from mamlrl.learners.learner import Report
 from mamlrl.losses.policy_losses import Surrogate
 from mamlrl.losses.task_losses import TaskLosses
-from mamlrl.metric_names import ENV_STEPS, ITERATION, Metrics, after_step, seconds
+from mamlrl.metric_names import (
+    ENV_STEPS,
+    ITERATION,
+    RETURN,
+    STEPS_PER_SECOND,
+    Metrics,
+    after_step,
+    over_tasks,
+    seconds,
+    spread,
+)
 from mamlrl.outer.build import OUTER_OPTIMIZERS, make_outer_optimizer
 from mamlrl.outer.exploration import exploration_losses
 from mamlrl.outer.objective import MetaObjective
 from mamlrl.sampling.blame import are_sound
+from mamlrl.sampling.rollouts import task_values
 from mamlrl.sampling.spaces import plain_interface
 from mamlrl.settings.choices import named
 from mamlrl.threads import one_thread_per_operation
@@ -80,13 +91,15 @@ class MetaLearner(GradientMetaLearner):
             self._check_acts(params, adapted.processed[-1].batch.observations)
         self.params = params
         self.iteration += 1
-        self.env_steps += sum(rollouts.transitions for rollouts in adapted.rollouts)
+        transitions = sum(rollouts.transitions for rollouts in adapted.rollouts)
+        self.env_steps += transitions
         self._metrics = {
             ITERATION: self.iteration,
             ENV_STEPS: self.env_steps,
             **self._inner_metrics(adapted),
             **objective.metrics(),
             **outer_metrics,
+            STEPS_PER_SECOND: transitions / timer.seconds["sampling"],
             **seconds(timer.seconds),
         }
 
@@ -101,7 +114,7 @@ class MetaLearner(GradientMetaLearner):
 
     def report(self) -> Report:
         """Reports the mean return of the adapted policies, of the meta-parameters before the outer step."""
-        score = self._metrics[after_step("return", self.config.adaptation.steps)]
+        score = self._metrics[after_step(RETURN, self.config.adaptation.steps)]
         return Report(self._metrics, score, self._before)
 
     def collect(self, timer: PhaseTimer | None = None) -> AdaptedTasks:
@@ -127,9 +140,11 @@ class MetaLearner(GradientMetaLearner):
 
     def _inner_metrics(self, adapted: AdaptedTasks) -> Metrics:
         """Metrics of acting and adapting; the last step's rollouts are those of the adapted policies."""
-        metrics: Metrics = {}
-        for step, rollouts in enumerate(adapted.rollouts):
-            metrics[after_step("return", step)] = float(rollouts.task_returns().mean())
+        values = task_values(adapted.rollouts, self.config.env.info)
+        of_tasks = (
+            [each.episode_returns() for each in adapted.rollouts] if self._inner_loop.pooled else values[RETURN]
+        )
+        metrics = {**over_tasks(values), **spread(of_tasks)}
         for step, processed in enumerate(adapted.processed):
             metrics[after_step("explained_variance", step)] = mean_of_defined(processed.explained_variance)
         metrics |= inner_gradient_norms(adapted.adaptation)

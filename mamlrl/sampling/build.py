@@ -17,7 +17,8 @@ from mamlrl.envs.pictures.graphics import choose_platform
 from mamlrl.envs.wrappers.build import WRAPPERS
 from mamlrl.errors import FOREIGN_ERRORS, UserError, one_line, suggestion
 from mamlrl.sampling.creators import argument_names, find_creator, not_a_task_env
-from mamlrl.sampling.env_checks import check_attributes, check_enough_tasks
+from mamlrl.sampling.env_checks import check_attributes, check_enough_tasks, check_info
+from mamlrl.sampling.episode_info import Reduction, check_keys
 from mamlrl.sampling.settings import SamplingConfig
 from mamlrl.settings.choices import named, text_or_object
 from mamlrl.settings.numbers import NonNegativeInt
@@ -46,6 +47,9 @@ class EnvConfig(Section):
             begins the name of a keyword argument of the environment.
         workers: Processes that step ordinary Gymnasium environments, by Gymnasium's `AsyncVectorEnv`; 0 steps them
             in this process. Results are the same.
+        info: Numbers from the environment to report before and after adaptation: keys of the info that it returns
+            after every step, and how each is reduced over an episode, such as `{"success": "any"}`: `any` (1 if it
+            was ever other than 0), the `last`, the `mean`, or the `sum`.
         wrappers: Wrappers around it, the innermost first, such as `[task_observation]`.
     """
 
@@ -53,7 +57,13 @@ class EnvConfig(Section):
     kwargs: dict[str, Any] = field(default_factory=dict)
     tasks: dict[str, Any] = field(default_factory=dict)
     workers: NonNegativeInt = 0
+    info: dict[str, Reduction] = field(default_factory=dict)
     wrappers: tuple[WrapperName, ...] = ()
+
+    def __post_init__(self) -> None:
+        """Checks every field; a key of info cannot have the name of another metric."""
+        super().__post_init__()
+        check_keys(self.info)
 
 
 def make_task_env(config: EnvConfig, num_envs: int, render_mode: str | None = None) -> TaskEnv:
@@ -94,7 +104,8 @@ def _make(config: EnvConfig, num_envs: int, render_mode: str | None) -> object:
     kwargs = config.kwargs if render_mode is None else {**config.kwargs, "render_mode": render_mode}
     try:
         if isinstance(creator, GymnasiumFamily):
-            return creator(num_envs, tasks=config.tasks, workers=config.workers, **kwargs)
+            info = tuple(config.info)
+            return creator(num_envs, tasks=config.tasks, workers=config.workers, info=info, **kwargs)
         _check_has_tasks(config, name)
         if isinstance(config.id, str):
             mode = "vector_entry_point"
@@ -155,6 +166,7 @@ def make_task_envs(
     config = on_device(config, device)
     envs = [make_task_env(config, len(group) * sampling.episodes_per_task) for group in groups]
     check_enough_tasks(named(config.id), envs[0], num_tasks)
+    check_info(envs[0], tuple(config.info))
     return envs
 
 

@@ -35,6 +35,9 @@ class CheckedEnv:
         env: The environment.
         first_task: Number of its first task among all that are sampled.
         episodes_per_task: Sub-environments of each task.
+
+    Attributes:
+        info: What the last step returned as info, as it came; see `EpisodeInfo`.
     """
 
     def __init__(self, env: TaskEnv, first_task: int = 0, episodes_per_task: int = 1) -> None:
@@ -42,6 +45,7 @@ class CheckedEnv:
         self._first_task = first_task
         self._episodes = episodes_per_task
         self._time = 0
+        self.info: Any = {}
 
     @property
     def name(self) -> str:
@@ -91,7 +95,7 @@ class CheckedEnv:
         with self._call("step"):
             returned = self._env.step(actions)
         names = ("observations", "rewards", "terminations", "truncations", "info")
-        observations, rewards, terminated, truncated, _ = self._parts("step", returned, names)
+        observations, rewards, terminated, truncated, self.info = self._parts("step", returned, names)
         self._time += 1
         shape = (self._env.num_envs,)
         return (

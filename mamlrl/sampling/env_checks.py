@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 from gymnasium.spaces import Box
 
 from mamlrl.envs import TaskEnv
 from mamlrl.envs.adapter.vector_env import GymnasiumVectorEnv
 from mamlrl.errors import UserError
+from mamlrl.sampling.checked_env import CheckedEnv
+from mamlrl.sampling.episode_info import info_numbers
 
 
 def check_attributes(name: str, env: TaskEnv, num_envs: int) -> None:
@@ -39,3 +43,24 @@ def check_enough_tasks(name: str, env: TaskEnv, num_tasks: int) -> None:
             f"env.id: {name} has {count} tasks, and {num_tasks} different ones are needed; lower meta_batch_size "
             "or evaluation.tasks"
         )
+
+
+def check_info(env: TaskEnv, keys: Sequence[str]) -> None:
+    """Refuses an environment whose info lacks keys that are to be read, before anything is learned or written.
+
+    Ordinary environments are asked when they are made, see `check_episode`.
+
+    Args:
+        env: The environment, whose episodes begin anew.
+        keys: Keys of info.
+
+    Raises:
+        TaskEnvError: If a key is missing after the first step, or has no number for each sub-environment.
+    """
+    if not keys or isinstance(env.unwrapped, GymnasiumVectorEnv):
+        return
+    checked = CheckedEnv(env)
+    checked.reset(seed=0)
+    env.action_space.seed(0)
+    checked.step(env.xp.asarray(env.action_space.sample(), device=env.device))
+    info_numbers(env, checked, keys)

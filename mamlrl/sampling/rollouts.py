@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, fields, replace
 
 import torch
 from torch import Tensor
 from torch.nn.functional import pad
+
+from mamlrl.metric_names import RETURN
+
+WITHOUT_TIME = ("last_observations", "info")
 
 
 @dataclass(frozen=True)
@@ -21,6 +25,7 @@ class Rollouts:
         mask: 1 while the episode was running, else 0, shape (task, episode, time).
         outputs: Parameters of the distribution each action was drawn from, shape (task, episode, time, K).
         last_observations: After the last action of each episode, shape (task, episode, D); None if not known.
+        info: Numbers from the environment, reduced over each episode, shape (task, episode, key); None for none.
     """
 
     observations: Tensor
@@ -29,6 +34,7 @@ class Rollouts:
     mask: Tensor
     outputs: Tensor
     last_observations: Tensor | None = None
+    info: Tensor | None = None
 
     @property
     def transitions(self) -> int:
@@ -40,9 +46,35 @@ class Rollouts:
         episodes = self.mask[:, :, 0].sum(dim=1)
         return (self.rewards * self.mask).sum(dim=(1, 2)) / episodes
 
+    def episode_returns(self) -> Tensor:
+        """Undiscounted return of every episode that counts, shape (number of episodes,)."""
+        return (self.rewards * self.mask).sum(dim=2)[self.mask[:, :, 0] > 0]
+
+    def task_info(self) -> Tensor:
+        """Mean over the episodes of each task of the numbers from the environment, shape (task, key)."""
+        if self.info is None:
+            return self.rewards.new_zeros(len(self.rewards), 0)
+        kept = self.mask[:, :, :1]
+        return (self.info * kept).sum(dim=1) / kept.sum(dim=1)
+
     def pooled(self) -> Rollouts:
         """Returns the same episodes as if they were of one task, shape (1, task * episode, ...)."""
         return Rollouts(**{name: values.flatten(0, 1)[None] for name, values in tensors_of(self).items()})
+
+
+def task_values(rollouts: Sequence[Rollouts], keys: Iterable[str]) -> dict[str, list[Tensor]]:
+    """Returns the value of each metric in each task, by metric, for every one of several rollouts.
+
+    Args:
+        rollouts: Of the same tasks.
+        keys: Names of the numbers in `Rollouts.info`.
+
+    Returns:
+        The returns, as `return`, and the numbers from the environment; each of shape (task,).
+    """
+    values = {RETURN: [each.task_returns() for each in rollouts]}
+    columns = [each.task_info().unbind(dim=1) for each in rollouts]
+    return values | {key: [each[index] for each in columns] for index, key in enumerate(keys)}
 
 
 def join(pieces: Sequence[Rollouts], dim: int) -> Rollouts:
@@ -53,7 +85,7 @@ def join(pieces: Sequence[Rollouts], dim: int) -> Rollouts:
     joined = {}
     for name in tensors_of(pieces[0]):
         tensors = [getattr(piece, name) for piece in pieces]
-        padded = tensors if name == "last_observations" else [_pad(tensor, longest) for tensor in tensors]
+        padded = tensors if name in WITHOUT_TIME else [_pad(tensor, longest) for tensor in tensors]
         joined[name] = torch.cat(padded, dim=dim)
     return Rollouts(**joined)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 
@@ -15,6 +15,7 @@ from mamlrl.envs import TaskEnv
 from mamlrl.networks.network import Policy
 from mamlrl.randomness import Randomness
 from mamlrl.sampling.budgets import Budget, shared_budget
+from mamlrl.sampling.episode_info import Reduction
 from mamlrl.sampling.rollouts import Rollouts, join, keep
 from mamlrl.sampling.settings import SamplingConfig
 from mamlrl.sampling.task_group import TaskGroup, Watch
@@ -36,6 +37,7 @@ class Sampler:
         watch: Called after each reset and each step of each environment, in its group's thread, with the rewards
             of the step and who is still running, both of shape (num_envs,).
         budget: Which episodes to keep where `config.unit` is `transitions`.
+        info: Keys of the environments' info to collect, and how each is reduced over an episode.
 
     Attributes:
         num_tasks: Number of tasks in all groups.
@@ -49,12 +51,13 @@ class Sampler:
         device: torch.device,
         watch: Watch | None = None,
         budget: Budget = shared_budget,
+        info: Mapping[str, Reduction] | None = None,
     ) -> None:
         self.policy = policy
         self.groups: list[TaskGroup] = []
         self.num_tasks = 0
         for env in envs:
-            self.groups.append(TaskGroup(env, self.num_tasks, policy, config, device, watch))
+            self.groups.append(TaskGroup(env, self.num_tasks, policy, config, device, watch, info or {}))
             self.num_tasks += self.groups[-1].num_tasks
         self._sizes = [group.num_tasks for group in self.groups]
         self._config = config
@@ -112,7 +115,7 @@ class Sampler:
 
         Raises:
             NonFiniteError: If an observation, a reward or an action is not finite, or an action absurdly large.
-            TaskEnvError: If an environment raises an error or breaks its contract.
+            TaskEnvError: If an environment raises an error, breaks its contract, or lacks a key of info.
             DivergenceError: If all simulations of a task diverged.
         """
         with one_thread_per_operation():  # others spin after every operation and would slow down the environment's

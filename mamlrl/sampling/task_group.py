@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -17,6 +17,7 @@ from mamlrl.networks.network import Policy
 from mamlrl.sampling.actions import absurd_magnitude, check_room, to_space
 from mamlrl.sampling.blame import error_of, first_fault
 from mamlrl.sampling.checked_env import CheckedEnv, EnvStep
+from mamlrl.sampling.episode_info import EpisodeInfo, Reduction
 from mamlrl.sampling.rollouts import Rollouts, tensors_of, without
 from mamlrl.sampling.settings import SamplingConfig
 
@@ -39,6 +40,7 @@ class TaskGroup:
         device: Where the policy runs and the rollouts live.
         watch: Called after each reset and each step with the rewards of the step and who is still running, both
             of shape (num_envs,).
+        info: Keys of info to collect, and how each is reduced over an episode.
 
     Attributes:
         num_tasks: Number of tasks in the group.
@@ -56,11 +58,13 @@ class TaskGroup:
         config: SamplingConfig,
         device: torch.device,
         watch: Watch | None,
+        info: Mapping[str, Reduction],
     ) -> None:
         self.env = env
         self.first_task = first_task
         self.checked = CheckedEnv(env, first_task, config.episodes_per_task)
         self.num_tasks = env.num_envs // config.episodes_per_task
+        self._info = EpisodeInfo(env, self.checked, info)
         self.diverged = 0
         self._policy = policy
         self._device = device
@@ -85,7 +89,7 @@ class TaskGroup:
 
         Raises:
             NonFiniteError: If an observation, a reward or an action is not finite, or an action absurdly large.
-            TaskEnvError: If the environment raises an error or breaks its contract.
+            TaskEnvError: If the environment raises an error, breaks its contract, or lacks a key of info.
             DivergenceError: If all simulations of a task diverged.
         """
         with torch.inference_mode():
@@ -96,6 +100,7 @@ class TaskGroup:
             fault = first_fault(rollouts, ~diverged, self.action_limit)
             if fault is not None:
                 raise error_of(fault, self.checked)
+            rollouts = replace(rollouts, info=self._info.reduced(rollouts.mask, ~diverged))
             number = int(diverged.sum())
             if number == 0:
                 return rollouts
@@ -107,6 +112,7 @@ class TaskGroup:
         """Yields what `Rollouts` holds of each step."""
         xp, act, draw = self.env.xp, self._policy.bind(params), self._policy.distribution.sample
         observation = self._last_observations = self.checked.reset(seeds)
+        self._info.begin()
         running = xp.ones(self.env.num_envs, dtype=xp.bool, device=self.env.device)
         self._tell(xp.zeros(self.env.num_envs), running)
         for time, step_noise in enumerate(noise):
@@ -116,6 +122,7 @@ class TaskGroup:
             outputs = act(observations)
             actions = draw(outputs, step_noise)
             observation, rewards, terminated, truncated = self._step(time, observations, actions, outputs, running)
+            self._info.add()
             yield observations, actions, outputs, rewards, running
             ended = running & (terminated | truncated)
             if may_be_any(ended):

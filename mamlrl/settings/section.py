@@ -80,7 +80,8 @@ def conform(hint: Any, value: Any) -> Any:
 def _checked(hint: Any, kind: Any, value: Any) -> Any:
     """What `conform` returns for single values, dicts and sections."""
     if kind is dict and isinstance(value, Mapping):
-        return _plain(value)
+        _, item = get_args(hint) or (str, Any)
+        return _plain(value) if item is Any else _conform_items(item, _plain(value))
     if kind is str and isinstance(value, os.PathLike):
         return str(os.fspath(value))
     if isinstance(value, np.bool_):
@@ -92,6 +93,16 @@ def _checked(hint: Any, kind: Any, value: Any) -> Any:
         if not isinstance(value, kind) or (exactly and type(value) is not kind):
             raise ValueError(f"must be {describe(hint)}, got {shown(value)}")
     return value
+
+
+def _conform_items(hint: Any, values: dict[str, Any]) -> dict[str, Any]:
+    conformed = {}
+    for key, value in values.items():
+        try:
+            conformed[key] = conform(hint, value)
+        except ValueError as error:
+            raise ValueError(f"{key} {error}") from error
+    return conformed
 
 
 def _choice(choices: tuple[Any, ...], value: Any) -> Any:

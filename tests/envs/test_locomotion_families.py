@@ -50,7 +50,7 @@ def test_gymnasium_family_equals_gymnasium(env_id, other_id, weights):
     rng, ends, contacts = np.random.default_rng(0), 0, 0.0
     for _ in range(STEPS):
         actions = rng.uniform(-1, 1, (SEEDS, *env.single_action_space.shape))
-        observations, rewards, terminated, _, _ = env.step(actions)
+        observations, rewards, terminated, _, told = env.step(actions)
         body_rewards = env.body.reward(env.simulator, actions)
         for index, other in enumerate(others):
             observation, reward, end, _, info = other.step(actions[index])
@@ -59,6 +59,8 @@ def test_gymnasium_family_equals_gymnasium(env_id, other_id, weights):
             close(env.simulator.velocities[index], other.data.qvel)
             costs = info["reward_ctrl"] + info.get("reward_contact", 0.0) + info.get("reward_survive", 0.0)
             close(rewards[index] - body_rewards[index], info["x_velocity"])
+            for key in ("x_velocity", "y_velocity") if other_id == "Ant-v5" else ("x_velocity", "x_position"):
+                close(told[key][index], info[key])
             close(body_rewards[index], costs)
             close(rewards[index], reward)
             assert terminated[index] == end

@@ -188,3 +188,11 @@ def test_unusable_arguments_are_refused_by_name(name, value):
     make = type(gymnasium.make_vec(ENV_ID, num_envs=1))
     with pytest.raises(ValueError, match=f"^{name} must"):
         make(**{name: value})
+
+
+def test_info_tells_the_distance_to_the_goal_and_whether_it_is_reached():
+    env = make_env([[0.1, 0.1], [0.5, 0.0]])
+    for step, success in enumerate([True, True, True], 1):
+        *_, info = env.step(np.array([[0.1, 0.1], [0.1, 0.0]]))
+        np.testing.assert_allclose(info["goal_distance"], [0.0, 0.5 - 0.1 * step], atol=1e-12)
+        assert info["success"].tolist() == [success, False]

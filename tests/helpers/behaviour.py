@@ -60,6 +60,7 @@ RUNS = {
     "strokes_imaml": ["--config=strokes_imaml", *IMAGES, *VALIDATION],
 }
 
+TIMES = ("seconds/", "wall_time", "env_steps_per_second")  # begin the names of columns that no seed determines
 POLICY = ["--evaluation.tasks=3", "--evaluation.episodes_per_task=3", "--env.kwargs.horizon=20"]
 SUPERVISED = ["--evaluation.tasks=3"]
 METHODS = "navigation2d_methods"
@@ -103,7 +104,7 @@ def train(name: str, folder: Path) -> dict[str, object]:
     run("train", *options, "--output", folder / "run")
     with open(folder / "run" / "metrics.csv", newline="") as file:
         rows = [
-            {name: float(value) for name, value in row.items() if not name.startswith(("seconds/", "wall_time"))}
+            {name: float(value) for name, value in row.items() if not name.startswith(TIMES)}
             for row in csv.DictReader(file)
         ]
     return {"metrics": rows, "params": digest(folder / "run" / "checkpoints" / "latest.pt")}

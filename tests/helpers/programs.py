@@ -30,7 +30,7 @@ SUMMARIES = (
 )
 # Lines of stderr that say how training goes
 PROGRESS = re.compile(rf"\d+%\|.*(it/s|s/it)|^\s*\d+it \[|^({'|'.join(SUMMARIES)})  ")
-TIMES = ("seconds/", "wall_time")  # begin the names of columns that no seed determines
+TIMES = ("seconds/", "wall_time", "env_steps_per_second")  # begin the names of columns that no seed determines
 
 
 def run(program, *arguments):

@@ -11,7 +11,7 @@ from mamlrl import envs
 from mamlrl.networks.build import PolicyConfig, make_policy
 from mamlrl.randomness import Randomness
 from mamlrl.sampling.budgets import shared_budget
-from mamlrl.sampling.rollouts import Rollouts
+from mamlrl.sampling.rollouts import WITHOUT_TIME, Rollouts
 from mamlrl.sampling.sampler import Sampler
 from mamlrl.sampling.settings import SamplingConfig
 
@@ -19,7 +19,7 @@ ENV_ID = "mamlrl/Navigation2D-v0"
 KWARGS = {"goal_range": 0.04, "horizon": 30}  # goals so close that some episodes end early
 TASKS, EPISODES = 3, 5
 CPU = torch.device("cpu")
-FIELDS = [field.name for field in fields(Rollouts) if field.name != "last_observations"]  # of every step
+FIELDS = [field.name for field in fields(Rollouts) if field.name not in WITHOUT_TIME]  # of every step
 
 
 class ClockEnv(envs.TaskVectorEnv):

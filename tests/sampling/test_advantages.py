@@ -9,7 +9,7 @@ from mamlrl.losses.batches import Batch
 from mamlrl.losses.policy_losses import Reinforce, Surrogate
 from mamlrl.networks.gaussian import DiagonalGaussian
 from mamlrl.sampling.advantages import AdvantageConfig, discounted_sum, gae, process, standardize
-from mamlrl.sampling.rollouts import Rollouts
+from mamlrl.sampling.rollouts import Rollouts, tensors_of
 
 
 def gae_by_hand(rewards, values, discount, gae_lambda):
@@ -163,7 +163,7 @@ def test_masked_steps_change_nothing_in_what_the_learner_gets():
 
 def test_process_leaves_the_rollouts_as_they_were():
     rollouts = make_rollouts()
-    before = {field.name: getattr(rollouts, field.name).clone() for field in fields(Rollouts)}
+    before = {name: tensor.clone() for name, tensor in tensors_of(rollouts).items()}
     process(rollouts, AdvantageConfig())
     assert all(torch.equal(getattr(rollouts, name), tensor) for name, tensor in before.items())
 
@@ -192,7 +192,7 @@ def test_packing_keeps_every_valid_step_and_as_little_padding_as_possible():
 
 def test_packing_drops_the_padding_that_no_task_needs():
     rollouts = make_rollouts()
-    without_full_task = Rollouts(**{f.name: getattr(rollouts, f.name)[1:] for f in fields(Rollouts)})
+    without_full_task = Rollouts(**{name: values[1:] for name, values in tensors_of(rollouts).items()})
     batch = process(without_full_task, AdvantageConfig()).batch
     assert batch.num_samples == int(rollouts.mask[1:].sum(dim=(1, 2)).max()) < EPISODES * TIME
     assert (batch.weights > 0).all(dim=1).any()

@@ -18,7 +18,7 @@ from mamlrl.runs.saved import best_checkpoint, latest_checkpoint
 
 def numbers(table):
     """Steps, means and half widths of the rows of printed tables."""
-    rows = re.findall(r"^  step (\d+): +(\S+) \+- (\S+)$", table, flags=re.MULTILINE)
+    rows = re.findall(r"^  step (\d+): +(\S+) \+- (\S+?)(?:;.*)?$", table, flags=re.MULTILINE)
     return [(int(step), float(mean), float(width)) for step, mean, width in rows]
 
 
@@ -49,7 +49,9 @@ def test_json_holds_what_evaluate_returns(trained, tmp_path, capsys):
     )
     evaluation = evaluate(config, state["params"])
     assert record["steps"] == evaluation.summary()
-    assert [list(row) for row in record["steps"]] == [["step", "mean", "interval_95", "returns"]] * 3
+    assert [list(row) for row in record["steps"]] == [
+        ["step", "mean", "interval_95", "return_std", "worst_return", "returns"]
+    ] * 3
     assert record["tasks"] == evaluation.tasks.tolist()
     assert record["step_scales"] == list(evaluation.step_scales)
     expected = {

@@ -18,6 +18,7 @@ from mamlrl.scripts.program import run_program
 PROGRAMS = {
     "train": "meta-train a policy, or a network for few-shot learning",
     "evaluate": "adapt meta-trained networks to held-out tasks and report their returns, or errors",
+    "neighbours": "classify held-out images by nearest neighbours of their pixels, a baseline",
     "plot": "draw learning curves, adaptation curves, 2D navigation paths and fits of curves",
     "video": "film a policy before and after it adapts to held-out tasks",
     "benchmark": "time the phases of a meta-iteration",

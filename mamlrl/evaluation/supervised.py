@@ -15,7 +15,7 @@ from mamlrl.adaptation.estimator import Adaptation
 from mamlrl.errors import LearningError, UserError
 from mamlrl.evaluation.evaluation import Evaluation, Fits, evaluation_estimator
 from mamlrl.experiments.supervised import SupervisedExperiment
-from mamlrl.inner_loops.assembly import assemble_supervised
+from mamlrl.inner_loops.assembly import SupervisedAssembly, assemble_supervised
 from mamlrl.inner_loops.suspects import blamed
 from mamlrl.networks.network import Network
 from mamlrl.supervised.tasks import Examples
@@ -90,6 +90,12 @@ def evaluation_sizes(experiment: SupervisedExperiment) -> tuple[int, int]:
     return settings.shots or data.shots, settings.queries or data.queries
 
 
+def held_out_examples(experiment: SupervisedExperiment, assembly: SupervisedAssembly) -> Examples:
+    """Draws the examples of the tasks that an evaluation is on, with the assembly's randomness."""
+    sizes = experiment.evaluation.tasks, *evaluation_sizes(experiment)
+    return assembly.tasks.sample(assembly.randomness.rng, *sizes).to(assembly.device)
+
+
 def evaluate_supervised(
     experiment: SupervisedExperiment,
     params: Tensor,
@@ -117,11 +123,11 @@ def evaluate_supervised(
     make_estimator = partial(evaluation_estimator, settings, experiment.adaptation)
     split = "val" if validation else "test"
     assembly = assemble_supervised(experiment, split, settings.seed, make_estimator)
-    inner_loop, rng, classes = assembly.inner_loop, assembly.randomness.rng, assembly.tasks.class_names
+    inner_loop, classes = assembly.inner_loop, assembly.tasks.class_names
     inner_loop.estimator.check_fits(params)
     if state is not None:
         check_not_trained_on(state, classes)
-    examples = assembly.tasks.sample(rng, settings.tasks, *evaluation_sizes(experiment)).to(assembly.device)
+    examples = held_out_examples(experiment, assembly)
     with blamed(experiment, evaluating=True), one_thread_per_operation():
         inner_loop.estimator.check_finite(params)
         adaptation = inner_loop.adapt(params.to(assembly.device), examples.support)

@@ -7,7 +7,6 @@ in place of boolean indices, and `may_be_any` in place of `any`.
 
 from __future__ import annotations
 
-from functools import cache
 from importlib import import_module
 from typing import Any
 
@@ -20,12 +19,14 @@ from mamlrl.errors import UserError
 
 Array = Any  # of a device: a NumPy array, or a torch tensor
 ARRAY_MODULES = {"numpy": "numpy", "torch": "array_api_compat.torch"}  # by name, where their namespaces are
+_imported: dict[str, Any] = {}
 
 
-@cache
 def namespace(array_module: str) -> Any:
     """Returns the array API's namespace of `numpy` or `torch` arrays."""
-    return import_module(ARRAY_MODULES[array_module])
+    if array_module not in _imported:
+        _imported[array_module] = import_module(ARRAY_MODULES[array_module])
+    return _imported[array_module]
 
 
 def choose_module(array_module: str | None, device: str) -> str:

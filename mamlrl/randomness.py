@@ -12,7 +12,7 @@ import torch
 
 @dataclass
 class Randomness:
-    """A NumPy generator, and a PyTorch generator on a device.
+    """A NumPy generator, and a PyTorch generator, on the CPU in learners whatever their device.
 
     Learners begin every meta-iteration with new streams, which only the seed and the number of the iteration
     determine. What a task draws comes from a stream of its own: its seed is a number that is drawn once for all

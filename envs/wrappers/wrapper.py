@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from mamlrl.envs.task_env import Frame, TaskEnv
 
 
-class TaskWrapper(VectorWrapper[Any, Any, Any, Any, Any], TaskEnv):
+class TaskWrapper(VectorWrapper[Any, Any, Any, Any, Any], TaskEnv):  # type: ignore[misc]  # seeds of tasks
     """Forwards everything to a task environment; subclasses override what they change.
 
     A subclass that changes a space, the horizon or the task space sets the attribute of that name on itself, where

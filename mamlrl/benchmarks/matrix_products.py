@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import torch
 from torch import Tensor
-from torch.utils._python_dispatch import TorchDispatchMode
 
-from mamlrl.threads import map_blocks
+from mamlrl.benchmarks.recorded_work import RecordedWork
 
 # operations of PyTorch -> index of the first factor among the arguments
 FIRST_FACTOR = {
@@ -21,7 +20,7 @@ FIRST_FACTOR = {
 }
 
 
-class MatrixProducts(TorchDispatchMode):
+class MatrixProducts(RecordedWork):
     """Records the matrix products of some work, which is done once, and repeats them on random numbers.
 
     Args:
@@ -36,38 +35,22 @@ class MatrixProducts(TorchDispatchMode):
     """
 
     def __init__(self, work: Callable[[], object]) -> None:
-        super().__init__()  # type: ignore[no-untyped-call]
         self.flops = 0
         self._factors: dict[Any, tuple[Tensor, Tensor]] = {}
-        self._products: list[tuple[Tensor, Tensor]] = []
-        threads = torch.get_num_threads()
-        torch.set_num_threads(1)  # only operations of this thread are seen
-        try:
-            with self:
-                work()
-        finally:
-            torch.set_num_threads(threads)
+        super().__init__(work)
 
-    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
-        """See `TorchDispatchMode`."""
+    def _record(self, func: Any, args: Sequence[Any], result: Any) -> None:
         first = FIRST_FACTOR.get(func.overloadpacket)
-        if first is not None:
-            self._record(*args[first : first + 2])
-        return func(*args, **(kwargs or {}))
-
-    def _record(self, left: Tensor, right: Tensor) -> None:
+        if first is None:
+            return
+        left, right = args[first : first + 2]
         key = left.shape, right.shape, left.dtype
         if key not in self._factors:
             self._factors[key] = torch.randn_like(left), torch.randn_like(right)
-        self._products.append(self._factors[key])
+        self._parts.append(self._factors[key])
+        self._on_cpu = not left.is_cuda
         self.flops += 2 * left.numel() * right.shape[-1]
 
-    def repeat(self) -> None:
-        """Takes all products again, on all cores of a CPU."""
-        threads = 1 if any(left.is_cuda for left, _ in self._products) else torch.get_num_threads()
-        map_blocks(_multiply, [self._products[thread::threads] for thread in range(threads)])
-
-
-def _multiply(products: list[tuple[Tensor, Tensor]]) -> None:
-    for left, right in products:
-        left @ right
+    def _again(self, parts: Sequence[tuple[Tensor, Tensor]]) -> None:
+        for left, right in parts:
+            left @ right

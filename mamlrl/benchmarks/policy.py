@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from statistics import median
-from time import perf_counter
 
 import torch
 
-from mamlrl.benchmarks.bare_physics import BarePhysics
 from mamlrl.benchmarks.matrix_products import MatrixProducts
+from mamlrl.benchmarks.memory_traffic import MemoryTraffic, copy_bandwidth
+from mamlrl.benchmarks.sampling import sampling_rates
+from mamlrl.benchmarks.variants import place
 from mamlrl.experiments.policy import PolicyExperiment
 from mamlrl.learners.policy import MetaLearner
 from mamlrl.metric_names import SECONDS
-from mamlrl.randomness import Randomness
 from mamlrl.settings.choices import named
 from mamlrl.threads import one_thread_per_operation
 from mamlrl.timing import PhaseTimer, seconds_of
@@ -31,12 +31,12 @@ def benchmark_policy(config: PolicyExperiment, repeats: int) -> None:
     print(
         f"{named(config.env.id)}: {config.meta_batch_size} tasks x {config.sampling.episodes_per_task} episodes x "
         f"{learner.sampler.horizon} steps, {config.adaptation.steps} inner steps, {learner.policy.num_parameters} "
-        f"parameters, {config.device}, {torch.get_num_threads()} threads; medians of {repeats}"
+        f"parameters, {place(config)}, {torch.get_num_threads()} threads; medians of {repeats}"
     )
     outer_step = _print_phases(learner, repeats)
     _print_sampling(learner, repeats)
     _print_products(learner, repeats, outer_step)
-    _print_floor(learner, repeats)
+    _print_floors(learner, repeats)
 
 
 def _print_phases(learner: MetaLearner, repeats: int) -> float:
@@ -52,19 +52,8 @@ def _print_phases(learner: MetaLearner, repeats: int) -> float:
 
 def _print_sampling(learner: MetaLearner, repeats: int) -> None:
     """Sampling by adapted policies against the bare physics of the same episodes, where there is any."""
-    config, sampler = learner.config, learner.sampler
     params = learner.collect().adaptation.phi
-    physics = None
-    if hasattr(sampler.env, "simulator") and config.sampling.unit == "episodes":
-        physics = BarePhysics(config, sampler)
-    sampled, stepped = [], []
-    for seed in range(repeats):
-        randomness, again = (Randomness.from_seed(seed, learner.device) for _ in range(2))
-        start = perf_counter()
-        rollouts = sampler.sample(params, randomness)
-        sampled.append(rollouts.transitions / (perf_counter() - start))
-        if physics is not None:
-            stepped.append(rollouts.transitions / physics.seconds(rollouts, again))
+    sampled, stepped = sampling_rates(learner.config, learner.sampler, params, repeats)
     print(f"{'sampling, environment steps':<34}{median(sampled):9.0f} / s")
     if stepped:
         print(f"{'bare physics, environment steps':<34}{median(stepped):9.0f} / s")
@@ -91,19 +80,21 @@ def _print_products(learner: MetaLearner, repeats: int, outer_step: float) -> No
     print(f"{'outer step / forward pass':<34}{outer_step / median(forward):9.1f}")
 
 
-def _print_floor(learner: MetaLearner, repeats: int) -> None:
-    """The outer step against its bare matrix products, in turns on the same data."""
+def _print_floors(learner: MetaLearner, repeats: int) -> None:
+    """The outer step against its bare matrix products and its bare memory traffic, in turns on the same data."""
     adapted = learner.collect()
 
     @one_thread_per_operation()  # as in `MetaLearner.step`
     def step() -> None:
         learner.optimizer.step(learner.params, learner.objective(adapted), PhaseTimer(learner.device))
 
-    products = MatrixProducts(step)
-    whole, floor = [], []
-    for _ in range(repeats):
-        whole.append(seconds_of(step, learner.device))
-        floor.append(seconds_of(products.repeat, learner.device))
-    ratio = median(w / f for w, f in zip(whole, floor, strict=True))
-    print(f"{'matrix products of the outer step':<34}{median(floor):9.3f} s")
-    print(f"{'outer step / its matrix products':<34}{ratio:9.2f}")
+    products, traffic = MatrixProducts(step), MemoryTraffic(step)
+    works = (step, products.repeat, traffic.repeat)
+    rows = [[seconds_of(work, learner.device) for work in works] for _ in range(repeats)]
+    _, multiplying, copying = (median(column) for column in zip(*rows, strict=True))
+    print(f"{'matrix products of the outer step':<34}{multiplying:9.3f} s")
+    print(f"{'outer step / its matrix products':<34}{median(row[0] / row[1] for row in rows):9.2f}")
+    print(f"{'memory traffic of the outer step':<34}{1e-6 * traffic.bytes:9.1f} MB")
+    print(f"{'copies of as many bytes':<34}{copying:9.3f} s")
+    print(f"{'outer step / products and copies':<34}{median(row[0] / sum(row[1:]) for row in rows):9.2f}")
+    print(f"{'bandwidth of a large copy':<34}{1e-9 * copy_bandwidth(learner.device):9.1f} GB/s")

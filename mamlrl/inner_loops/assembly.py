@@ -30,6 +30,7 @@ from mamlrl.supervised.build import make_supervised_tasks
 from mamlrl.supervised.tasks import SupervisedTasks
 
 EstimatorMaker = Callable[[Network], Estimator]
+HOST = torch.device("cpu")  # draws all random numbers, so that a seed means the same on every device
 
 
 @dataclass(frozen=True)
@@ -84,7 +85,7 @@ def assemble_acting(
     device = make_device(experiment.device)
     policy = make_policy(envs[0].single_observation_space, envs[0].single_action_space, experiment.policy)
     sampler = Sampler(envs, policy, sampling, device, watch, budget, experiment.env.info)
-    return ActingAssembly(device, policy, sampler, Randomness.from_seed(seed, device))
+    return ActingAssembly(device, policy, sampler, Randomness.from_seed(seed, HOST))
 
 
 def assemble_policy(
@@ -166,4 +167,4 @@ def assemble_supervised(
     check_supervised_memory(network, experiment)
     adapting = estimator(network) if estimator else make_estimator(experiment.adaptation, network)
     inner_loop = SupervisedInnerLoop(network, adapting)
-    return SupervisedAssembly(device, tasks, inner_loop, Randomness.from_seed(seed, device))
+    return SupervisedAssembly(device, tasks, inner_loop, Randomness.from_seed(seed, HOST))

@@ -50,7 +50,7 @@ class GradientMetaLearner(Learner):
     ) -> None:
         super().__init__(config, device, randomness)
         self.estimator = estimator
-        self.params = estimator.init(network.init(randomness.generator))
+        self.params = estimator.init(network.init(randomness.generator)).to(device)
 
     @abstractmethod
     def sample_losses(self) -> tuple[TaskLosses, TaskLosses]:

@@ -144,6 +144,7 @@ class Sampler:
 
     def _noise(self, seeds: Sequence[int], dtype: torch.dtype) -> Tensor:
         """Draws the randomness of all actions, each task's by itself, shape (horizon, task, episode, ...)."""
-        generator, draw = torch.Generator(self._device), self.policy.distribution.noise
+        generator, draw = torch.Generator(), self.policy.distribution.noise  # on the CPU: the same on all devices
         shape = (self.horizon, self._config.episodes_per_task)
-        return torch.stack([draw(shape, generator.manual_seed(seed), dtype) for seed in seeds], dim=1)
+        noise = torch.stack([draw(shape, generator.manual_seed(seed), dtype) for seed in seeds], dim=1)
+        return noise.to(self._device)

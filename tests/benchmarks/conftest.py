@@ -3,6 +3,7 @@
 import pytest
 from comparisons import smooth
 
+from mamlrl.benchmarks import memory_traffic
 from mamlrl.benchmarks.comparison import solve
 from mamlrl.benchmarks.problems import sample_problem
 
@@ -20,3 +21,9 @@ def problem(config):
 @pytest.fixture(scope="session")
 def reference(config, problem):
     return solve(problem, config.adaptation)
+
+
+@pytest.fixture(autouse=True)
+def _small_copies(monkeypatch):
+    """The bandwidth of memory is not what tests are about."""
+    monkeypatch.setattr(memory_traffic, "LARGE", 2**26)

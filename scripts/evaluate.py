@@ -111,7 +111,8 @@ def _evaluate(
     """Evaluates every run, prints tables, and appends what the file holds to `records` as soon as it is known."""
     choice: dict[str, Any] = {}
     if step_sizes:
-        chosen = choose_step_size(experiments[0], [saved.state["params"] for saved in runs], step_sizes)
+        params, states = [saved.state["params"] for saved in runs], [saved.state for saved in runs]
+        chosen = choose_step_size(experiments[0], params, step_sizes, states=states)
         experiments = [with_step_size(experiment, chosen.step_size) for experiment in experiments]
         choice = {"step_size_choice": chosen.plain()}
         print(f"step size {chosen.step_size:g}, the best of {len(step_sizes)} on {chosen.tasks} validation tasks")

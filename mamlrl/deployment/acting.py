@@ -17,6 +17,7 @@ from mamlrl.networks.context import ContextPolicy
 from mamlrl.networks.mlp import MlpPolicy
 from mamlrl.networks.network import Network
 from mamlrl.sampling.actions import first_action
+from mamlrl.sampling.normalization import ObservationNormalizer
 
 
 class Acting(nn.Module):
@@ -48,6 +49,8 @@ class Acting(nn.Module):
         space, scaling = interface.action_space, interface.scaling
         self._continuous, self._shape = isinstance(space, Box), tuple(space.shape or ())
         self._flat_axes = 0 if isinstance(space, Discrete) else 1
+        normalizer = interface.normalizer or ObservationNormalizer.empty(interface.observation_space.shape[0])
+        self._normalize = normalizer.bind(params)
         self.register_buffer("params", params)
         if not isinstance(space, Box):
             first = first_action(space)
@@ -73,8 +76,12 @@ class Acting(nn.Module):
         Returns:
             Actions in the environment's range, shape (..., *action_space.shape), float64; discrete ones int64.
         """
-        outputs = precise_outputs(self.network, self.params, observation)
+        outputs = self.outputs(observation)
         return self.to_env(self.network.distribution.sample(outputs, noise.to(outputs.dtype)))
+
+    def outputs(self, observation: Tensor) -> Tensor:
+        """Evaluates the policy, of observations of shape (..., D), see `precise_outputs`."""
+        return precise_outputs(self.network, self.params, self._normalize(observation))
 
     def to_env(self, actions: Tensor) -> Tensor:
         """Turns the policy's actions into the environment's, clipped to its range.

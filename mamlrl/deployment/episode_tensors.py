@@ -55,8 +55,9 @@ def to_rollouts(episodes: list[Episode], acting: Acting) -> Rollouts:
     """
     checked = [_EpisodeCheck(index, one, acting).tensors() for index, one in enumerate(episodes)]
     observations = _padded([one.observations for one in checked])
-    act = acting.network.bind(acting.params[None])
-    outputs = torch.stack([act(step) for step in observations.unbind(dim=2)], dim=2)  # one by one, as samplers do
+    act, normalizer = acting.network.bind(acting.params[None]), acting.interface.normalizer
+    seen = observations if normalizer is None else normalizer(observations)
+    outputs = torch.stack([act(step) for step in seen.unbind(dim=2)], dim=2)  # one by one, as samplers do
     rollouts = Rollouts(
         observations=observations,
         actions=_padded([one.actions for one in checked]),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Self
 
 import gymnasium
@@ -16,6 +16,7 @@ from mamlrl.experiments.policy import PolicyExperiment
 from mamlrl.runs.saved import SavedRun
 from mamlrl.sampling.actions import ActionScaling
 from mamlrl.sampling.build import make_task_env
+from mamlrl.sampling.normalization import ObservationNormalizer
 from mamlrl.sampling.spaces import plain_interface, restore_space
 from mamlrl.settings.choices import named
 
@@ -32,12 +33,14 @@ class Interface:
         observation_space: Space of observations, a Box with one axis.
         action_space: Space of actions.
         scaling: From the policy's actions to the environment's; None where they are used as they are.
+        normalizer: What the policy sees observations through; None where it sees them as they are.
     """
 
     plain: dict[str, Any]
     observation_space: Box
     action_space: ActionSpace
     scaling: ActionScaling | None
+    normalizer: ObservationNormalizer | None = None
 
     @classmethod
     def of(cls, saved: SavedRun, experiment: PolicyExperiment) -> Self:
@@ -52,7 +55,11 @@ class Interface:
         """
         plain = saved.state.get(KEY)
         try:
-            return cls.restore(_of_environment(saved, experiment) if plain is None else plain)
+            interface = cls.restore(_of_environment(saved, experiment) if plain is None else plain)
+            if not experiment.sampling.normalize_observations:
+                return interface
+            size = interface.observation_space.shape[0]
+            return replace(interface, normalizer=ObservationNormalizer.restore(saved.state, size))
         except (KeyError, TypeError, ValueError, AttributeError, AssertionError) as error:
             raise damaged_interface(saved, error) from error
 

@@ -193,7 +193,8 @@ class AdaptivePolicy(Adaptive):
     def _adapted_on(self, episodes: list[Episode]) -> Self:
         estimator = self._estimator()
         loss = make_inner_loss(self.experiment.adaptation, self.network, estimator)
-        processed = process(to_rollouts(episodes, self._acting), self.experiment.advantages)
+        rollouts, normalizer = to_rollouts(episodes, self._acting), self.interface.normalizer
+        processed = process(rollouts, self.experiment.advantages, normalizer=normalizer)
         if bool(processed.explained_variance.isnan().all()):
             warnings.warn("adapt: the returns of all steps are the same: there is nothing to learn", stacklevel=3)
         return self._descended(TaskLosses(self.network, loss, processed.batch), estimator)

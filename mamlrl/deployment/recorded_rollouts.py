@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -47,7 +48,8 @@ def recorded_episodes(evaluation: PolicyEvaluation) -> list[RecordedEpisode]:
         evaluation: The evaluation.
     """
     sampler, trajectory = evaluation.sampler, evaluation.adapted.adaptation.trajectory
-    interface = Interface.restore(plain_interface(sampler.env, evaluation.experiment.sampling))
+    plain = plain_interface(sampler.env, evaluation.experiment.sampling)
+    interface = replace(Interface.restore(plain), normalizer=sampler.normalizer)
     found = []
     for step, rollouts in enumerate(evaluation.reported):
         for task, phi in enumerate(trajectory[step].cpu()):

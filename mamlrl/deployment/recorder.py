@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from mamlrl.deployment.acting import Acting, precise_outputs, single_precision
+from mamlrl.deployment.acting import Acting, single_precision
 from mamlrl.deployment.episodes import Episode
 from mamlrl.errors import UserError
 
@@ -70,7 +70,7 @@ class Recorder:
             raise UserError(f"recorder: records one environment, got observations of shape {tuple(tensor.shape)}")
         network = self._acting.network
         with torch.inference_mode():
-            outputs = precise_outputs(network, self._acting.params, tensor)
+            outputs = self._acting.outputs(tensor)
             noise = self._acting.noise((), self._generator).to(outputs.dtype)
             chosen = single_precision(network.distribution.sample(outputs, noise))
             log_prob = network.distribution.log_prob(outputs, chosen)

@@ -34,8 +34,8 @@ def evaluate(
         config: The experiment; `config.evaluation` says what to evaluate.
         params: Meta-parameters, shape (P + R,).
         tasks: Tasks to evaluate on, rather than held-out ones that are drawn: the parameters of each.
-        state: State of the learner that trained the parameters, if evaluations on what it trained on are to be
-            refused, see `check_not_trained_on`.
+        state: State of the learner that trained the parameters: needed where policies see normalised observations,
+            and if evaluations on what it trained on are to be refused, see `check_not_trained_on`.
         validation: Whether to draw tasks to choose settings by, rather than to judge by, see `choose_step_size`.
 
     Raises:

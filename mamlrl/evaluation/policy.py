@@ -122,14 +122,14 @@ def evaluate_policy(
         params: Meta-parameters, shape (P + R,).
         tasks: Tasks to evaluate on, see `checked_tasks`; `experiment.evaluation.tasks` held-out ones by default.
             The randomness of the episodes is the same in both cases.
-        state: Not used; policies may be evaluated on any task.
+        state: State of the learner that trained the parameters; needed where they were trained on normalised
+            observations, for it holds the statistics.
         validation: Whether to draw the tasks from the distribution to train on.
 
     Raises:
         UserError: If the environment or the device is not available, or the parameters or the tasks do not fit.
         RunError: If adaptation diverges, or see `PolicyInnerLoop.run`.
     """
-    del state
     if tasks is not None:
         experiment = with_tasks(experiment, len(tasks))
     settings = experiment.evaluation
@@ -144,6 +144,7 @@ def evaluate_policy(
     )
     sampler, estimator, randomness = assembly.sampler, assembly.inner_loop.estimator, assembly.randomness
     estimator.check_fits(params)
+    sampler.take_normalizer(state)
     draw = sampler.sample_tasks if validation else sampler.sample_test_tasks
     drawn = draw(randomness.rng)
     chosen = drawn if tasks is None else checked_tasks(tasks, sampler.env)
@@ -152,6 +153,7 @@ def evaluate_policy(
         reported = adapted.rollouts
         if settings.adaptation_episodes or settings.deterministic:
             sampler = _reporting_sampler(experiment)
+            sampler.take_normalizer(state)
             sampler.set_tasks(chosen)
             trajectory = adapted.adaptation.trajectory
             reported = tuple(sampler.sample(phi, randomness, settings.deterministic) for phi in trajectory)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from math import isfinite
 from typing import Any
@@ -50,6 +50,7 @@ def choose_step_size(
     params: Sequence[Tensor],
     step_sizes: Sequence[float],
     num_tasks: int = VALIDATION_TASKS,
+    states: Sequence[Mapping[str, Any]] | None = None,
 ) -> StepSizeChoice:
     """Chooses the step size of fine-tuning on validation tasks, as `evaluation` would adapt to them.
 
@@ -61,6 +62,7 @@ def choose_step_size(
         params: Meta-parameters, each of shape (P + R,), such as those of runs that differ in their seed.
         step_sizes: What to choose from.
         num_tasks: Number of validation tasks.
+        states: States of the learners that trained the parameters, see `evaluate`.
 
     Raises:
         UserError: If there is nothing to choose, the validation tasks would be those of the evaluation, adaptation
@@ -76,7 +78,9 @@ def choose_step_size(
     _check(config, step_sizes)
     held_out = replace(config.evaluation, tasks=num_tasks, seed=VALIDATION_SEED)
     config = replace(config, evaluation=held_out)
-    scores = {size: _score(with_step_size(config, size), params) for size in step_sizes}
+    known: Sequence[Mapping[str, Any] | None] = states or [None] * len(params)
+    pairs = list(zip(params, known, strict=True))
+    scores = {size: _score(with_step_size(config, size), pairs) for size in step_sizes}
     finite = {size: score for size, score in scores.items() if score is not None}
     if not finite:
         tried = ", ".join(f"{size:g}" for size in scores)
@@ -96,10 +100,10 @@ def _check(config: Experiment, step_sizes: Sequence[float]) -> None:
         )
 
 
-def _score(config: Experiment, params: Sequence[Tensor]) -> float | None:
-    """The mean score after 1 step and more; None if adaptation diverges."""
+def _score(config: Experiment, runs: Sequence[tuple[Tensor, Mapping[str, Any] | None]]) -> float | None:
+    """The mean score after 1 step and more, of parameters and states; None if adaptation diverges."""
     try:
-        scores = [evaluate(config, each, validation=True).scores()[1:] for each in params]
+        scores = [evaluate(config, each, state=state, validation=True).scores()[1:] for each, state in runs]
     except RunError:
         return None
     score = float(np.mean(scores))

@@ -151,6 +151,7 @@ def film(
     camera = Camera(env, page, evaluation.returns[:, chosen].T, _stride(env, video), add_frame)
     sampling = replace(config.sampling, unit="episodes", episodes_per_task=1)
     assembly = assemble_acting(config, [env], video.episode_seed, sampling, camera.watch)
+    assembly.sampler.normalizer = evaluation.sampler.normalizer
     assembly.sampler.groups[0].checked.set_tasks(evaluation.tasks[chosen])
     with suppress(DivergenceError):  # it is on the film
         assembly.sampler.sample(phi, assembly.randomness, config.evaluation.deterministic)

@@ -115,6 +115,7 @@ class PolicyInnerLoop:
         timer = timer or PhaseTimer(theta.device)
         self._sampler.set_tasks(tasks)
         diverged_before = self._sampler.diverged
+        normalizer = self._sampler.normalizer
         rollouts: list[Rollouts] = []
         processed: list[ProcessedRollouts] = []
 
@@ -123,7 +124,7 @@ class PolicyInnerLoop:
             with timer.phase("sampling"):
                 rollouts.append(self._sample(step, phi, randomness))
             with timer.phase("advantages"):
-                processed.append(process(rollouts[-1], self._advantages, self._baseline))
+                processed.append(process(rollouts[-1], self._advantages, self._baseline, normalizer))
 
         def source(step: int, phi: Tensor) -> TaskLosses:
             sample(step, phi)

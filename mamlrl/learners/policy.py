@@ -30,6 +30,7 @@ from mamlrl.outer.build import OUTER_OPTIMIZERS, make_outer_optimizer
 from mamlrl.outer.exploration import exploration_losses
 from mamlrl.outer.objective import MetaObjective
 from mamlrl.sampling.blame import are_sound
+from mamlrl.sampling.normalization import KEY as NORMALIZER
 from mamlrl.sampling.rollouts import task_values
 from mamlrl.sampling.spaces import plain_interface
 from mamlrl.settings.choices import named
@@ -89,6 +90,8 @@ class MetaLearner(GradientMetaLearner):
             params, outer_metrics = self.optimizer.step(self.params, objective, timer)
             self.check_finite(params)
             self._check_acts(params, adapted.processed[-1].batch.observations)
+            if self.sampler.normalizer is not None:  # for the next meta-iteration
+                self.sampler.normalizer = self.sampler.normalizer.including(adapted.rollouts)
         self.params = params
         self.iteration += 1
         transitions = sum(rollouts.transitions for rollouts in adapted.rollouts)
@@ -172,10 +175,18 @@ class MetaLearner(GradientMetaLearner):
 
     def state_dict(self) -> dict[str, Any]:
         """See `Learner.state_dict`."""
-        return {**super().state_dict(), "env_steps": self.env_steps, "interface": self._interface}
+        normalizer = self.sampler.normalizer
+        statistics = {} if normalizer is None else {NORMALIZER: normalizer.state_dict()}
+        return {**super().state_dict(), "env_steps": self.env_steps, "interface": self._interface, **statistics}
+
+    def take_parameters(self, state: dict[str, Any]) -> None:
+        """See `Learner.take_parameters`; statistics of observations, which they were learned with, go along."""
+        super().take_parameters(state)
+        self.sampler.take_normalizer(state)
 
     def _restore(self, state: dict[str, Any]) -> None:
         super()._restore(state)
+        self.sampler.take_normalizer(state)
         self.env_steps = int(state["env_steps"])
 
 

@@ -104,15 +104,16 @@ def check_state(state: dict[str, Any], iterations: int) -> None:
     if not isinstance(score, float) or not (math.isfinite(score) or score == -math.inf):
         raise StrangeContentError(f"best_score must be a finite number, or -inf for none, got {_shown(score)}")
     _check_generators(state)
-    _check_optimizer(state.get("optimizer", {}))
+    _check_tensors("optimizer", state.get("optimizer", {}))
+    _check_tensors("normalizer", state.get("normalizer", {}))
 
 
-def _check_optimizer(moments: Any) -> None:
-    if not isinstance(moments, dict):
-        raise StrangeContentError(f"optimizer must have keys of its own, got {_shown(moments)}")
-    for name, value in moments.items():
+def _check_tensors(part: str, values: Any) -> None:
+    if not isinstance(values, dict):
+        raise StrangeContentError(f"{part} must have keys of its own, got {_shown(values)}")
+    for name, value in values.items():
         if torch.is_tensor(value):
-            _check_finite(f"optimizer.{name}", value)
+            _check_finite(f"{part}.{name}", value)
 
 
 def _check_finite(name: str, values: Tensor) -> None:

@@ -13,7 +13,7 @@ from mamlrl.learners.learner import Learner
 from mamlrl.runs.checkpoints import load_checkpoint
 from mamlrl.runs.saved import SavedRun, latest_checkpoint
 
-SHAPES = ("hidden_sizes", "context_size", "architecture", "learned_step_size")
+SHAPES = ("hidden_sizes", "context_size", "architecture", "learned_step_size", "normalize_observations")
 
 
 def restore(learner: Learner, folder: Path) -> dict[str, Any]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import torch
@@ -11,6 +11,7 @@ from torch import Tensor
 
 from mamlrl.errors import NonFiniteError, UserError
 from mamlrl.losses.batches import Batch
+from mamlrl.sampling.normalization import ObservationNormalizer
 from mamlrl.sampling.rollouts import Rollouts
 from mamlrl.sampling.value_baseline import (
     LinearFeatureBaseline,
@@ -139,7 +140,10 @@ def make_value_baseline(config: AdvantageConfig) -> ValueBaseline:
 
 
 def process(
-    rollouts: Rollouts, config: AdvantageConfig, baseline: ValueBaseline | None = None
+    rollouts: Rollouts,
+    config: AdvantageConfig,
+    baseline: ValueBaseline | None = None,
+    normalizer: ObservationNormalizer | None = None,
 ) -> ProcessedRollouts:
     """Fits the value baseline to the rollouts of each task and computes advantages, once and for all.
 
@@ -147,10 +151,13 @@ def process(
         rollouts: The rollouts.
         config: How advantages are computed.
         baseline: The value baseline; that of the config by default.
+        normalizer: What the policy saw observations through, if it did.
 
     Raises:
         UserError: If the value baseline predicts numbers that are not finite, or of another shape.
     """
+    if normalizer is not None:
+        rollouts = replace(rollouts, observations=normalizer(rollouts.observations))
     mask = rollouts.mask
     returns = discounted_sum(rollouts.rewards * mask, config.discount)
     values = (baseline or make_value_baseline(config)).fit(rollouts.observations, returns, mask)

@@ -8,7 +8,7 @@ from math import isfinite
 import torch
 from torch import Tensor
 
-from mamlrl.errors import LearningError, NonFiniteError
+from mamlrl.errors import DivergenceError, LearningError, NonFiniteError
 from mamlrl.sampling.checked_env import CheckedEnv
 from mamlrl.sampling.rollouts import Rollouts
 
@@ -92,3 +92,23 @@ def error_of(fault: Fault, checked: CheckedEnv) -> NonFiniteError:
     return NonFiniteError(
         f"environment {checked.name}: {fault.what} of {place} is not finite: {method} returned {fault.value}"
     )
+
+
+def check_some_are_valid(diverged: Tensor, checked: CheckedEnv) -> None:
+    """Checks that of every task some simulation did not diverge.
+
+    Args:
+        diverged: Whether the simulations did, shape (task, episode).
+        checked: Their environment.
+
+    Raises:
+        DivergenceError: If all of a task did.
+    """
+    lost = diverged.all(dim=1)
+    if lost.any():
+        task = checked.task_text(int(lost.nonzero()[0]))
+        raise DivergenceError(
+            f"environment {checked.name}: all {diverged.shape[1]} simulations of {task} diverged, which "
+            "leaves no episode to learn from; lower adaptation.step_size or policy.initial_std, or take more "
+            "episodes per task"
+        )

@@ -102,6 +102,12 @@ def _pad(tensor: Tensor, length: int) -> Tensor:
     return pad(tensor, (0, 0) * (tensor.dim() - 3) + (0, missing)) if missing else tensor
 
 
+def until_all_ended(rollouts: Rollouts) -> Rollouts:
+    """Leaves out the steps that no episode was running in, of rollouts with numbers of every step alone."""
+    length = int(rollouts.mask.amax(dim=(0, 1)).sum())
+    return Rollouts(**{name: values[:, :, :length] for name, values in tensors_of(rollouts).items()})
+
+
 def keep(rollouts: Rollouts, kept: Tensor) -> Rollouts:
     """Masks the episodes that are not kept; `kept` has shape (task, episode)."""
     mask = rollouts.mask * kept[:, :, None]

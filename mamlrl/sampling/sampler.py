@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
+from math import prod
+from typing import Any
 
 import numpy as np
 import torch
@@ -16,6 +18,7 @@ from mamlrl.networks.network import Policy
 from mamlrl.randomness import Randomness
 from mamlrl.sampling.budgets import Budget, shared_budget
 from mamlrl.sampling.episode_info import Reduction
+from mamlrl.sampling.normalization import ObservationNormalizer
 from mamlrl.sampling.rollouts import Rollouts, join, keep
 from mamlrl.sampling.settings import SamplingConfig
 from mamlrl.sampling.task_group import TaskGroup, Watch
@@ -41,6 +44,7 @@ class Sampler:
 
     Attributes:
         num_tasks: Number of tasks in all groups.
+        normalizer: What the policy sees observations through; None where it sees them as they are.
     """
 
     def __init__(
@@ -59,6 +63,8 @@ class Sampler:
         for env in envs:
             self.groups.append(TaskGroup(env, self.num_tasks, policy, config, device, watch, info or {}))
             self.num_tasks += self.groups[-1].num_tasks
+        size = prod(self.env.single_observation_space.shape or ())
+        self.normalizer = ObservationNormalizer.empty(size) if config.normalize_observations else None
         self._sizes = [group.num_tasks for group in self.groups]
         self._config = config
         self._device = device
@@ -78,6 +84,15 @@ class Sampler:
     def horizon(self) -> int:
         """Steps after which an episode is truncated."""
         return self.env.horizon
+
+    def take_normalizer(self, state: Mapping[str, Any] | None) -> None:
+        """Takes the statistics of observations of a learner's state, where the settings ask for any.
+
+        Raises:
+            UserError: If there are none.
+        """
+        if self.normalizer is not None:
+            self.normalizer = ObservationNormalizer.restore(state or {}, len(self.normalizer.mean))
 
     def sample_tasks(self, rng: np.random.Generator, of_episodes: bool = False) -> NDArray[np.float64]:
         """Draws tasks for all groups from the distribution to train on.
@@ -137,7 +152,10 @@ class Sampler:
         parts = params.split(self._sizes) if params.dim() == 2 else [params] * len(self.groups)
         env_seeds = [seeds[group.first_task :][: group.num_tasks] for group in self.groups]
         arguments = zip(parts, noise.split(self._sizes, dim=1), env_seeds, strict=True)
-        first, *others = [partial(group.collect, *a) for group, a in zip(self.groups, arguments, strict=True)]
+        first, *others = [
+            partial(group.collect, *each, normalizer=self.normalizer)
+            for group, each in zip(self.groups, arguments, strict=True)
+        ]
         with ThreadPoolExecutor(len(self.groups)) as threads:
             futures = [threads.submit(collect) for collect in others]
             return join([first(), *(future.result() for future in futures)], dim=0)

@@ -23,6 +23,9 @@ class SamplingConfig(Section):
             transitions; in evaluation, episodes of each task until they hold its share, the last one finished.
         rescale_actions: Whether the policy's actions are read in [-action_bound, action_bound] and rescaled to the
             bounds of the action space; otherwise they are used as they are. The environment clips in both cases.
+        normalize_observations: Whether policy and value baseline see observations shifted and scaled to mean 0 and
+            standard deviation 1, and clipped to +-10. The statistics are those of all meta-iterations before, part
+            of checkpoints, and go with the policy everywhere.
         action_bound: Action of the policy that stands for the bounds of the action space. A larger one makes the
             environment's actions smaller and, unlike a smaller policy.initial_std, does not make the inner steps
             larger.
@@ -33,6 +36,7 @@ class SamplingConfig(Section):
     episodes_per_task: PositiveInt = 20
     unit: Literal["episodes", "transitions"] = "episodes"
     rescale_actions: bool = True
+    normalize_observations: bool = False
     action_bound: PositiveFinite = 1.0
     groups: PositiveInt = 1
 

@@ -12,13 +12,14 @@ from torch import Tensor
 
 from mamlrl.envs import TaskEnv
 from mamlrl.envs.arrays import Array, may_be_any, on_host, rows
-from mamlrl.errors import DivergenceError, TaskEnvError
+from mamlrl.errors import TaskEnvError
 from mamlrl.networks.network import Policy
 from mamlrl.sampling.actions import absurd_magnitude, check_room, to_space
-from mamlrl.sampling.blame import error_of, first_fault
+from mamlrl.sampling.blame import check_some_are_valid, error_of, first_fault
 from mamlrl.sampling.checked_env import CheckedEnv, EnvStep
 from mamlrl.sampling.episode_info import EpisodeInfo, Reduction
-from mamlrl.sampling.rollouts import Rollouts, tensors_of, without
+from mamlrl.sampling.normalization import ObservationNormalizer
+from mamlrl.sampling.rollouts import Rollouts, until_all_ended, without
 from mamlrl.sampling.settings import SamplingConfig
 
 LOOK_EVERY = 32  # steps after which an environment on a device is asked whether all its episodes have ended
@@ -76,13 +77,16 @@ class TaskGroup:
         self.action_limit = absurd_magnitude(space, scaling, config.action_bound)
         self._scaling = scaling and scaling.on_device(env)
 
-    def collect(self, params: Tensor, noise: Tensor, seeds: Sequence[int]) -> Rollouts:
+    def collect(
+        self, params: Tensor, noise: Tensor, seeds: Sequence[int], normalizer: ObservationNormalizer | None = None
+    ) -> Rollouts:
         """Runs one episode in every sub-environment.
 
         Args:
             params: Policy parameters, shape (P,), or (task, P).
             noise: Randomness of the actions, shape (horizon, task, episode, ...).
             seeds: Seeds of the environment, one for each task.
+            normalizer: What the policy sees observations through.
 
         Returns:
             The rollouts; of episodes whose simulation diverged, all is 0, the mask too.
@@ -93,7 +97,9 @@ class TaskGroup:
             DivergenceError: If all simulations of a task diverged.
         """
         with torch.inference_mode():
-            rollouts = self._until_all_ended(self._rollouts(list(self._steps(params, noise, seeds))))
+            rollouts = self._rollouts(list(self._steps(params, noise, seeds, normalizer)))
+            if self.env.xp is not np:
+                rollouts = until_all_ended(rollouts)
             last = self._by_task(self._last_observations, params.dtype)
             rollouts = replace(rollouts, last_observations=last)
             diverged = self._by_task(self.checked.diverged(), torch.bool)
@@ -105,12 +111,15 @@ class TaskGroup:
             if number == 0:
                 return rollouts
             self.diverged += number
-            self._check_some_are_valid(diverged)
+            check_some_are_valid(diverged, self.checked)
             return without(rollouts, diverged)
 
-    def _steps(self, params: Tensor, noise: Tensor, seeds: Sequence[int]) -> Iterator[_Step]:
+    def _steps(
+        self, params: Tensor, noise: Tensor, seeds: Sequence[int], normalizer: ObservationNormalizer | None = None
+    ) -> Iterator[_Step]:
         """Yields what `Rollouts` holds of each step."""
         xp, act, draw = self.env.xp, self._policy.bind(params), self._policy.distribution.sample
+        normalize = None if normalizer is None else normalizer.bind(params)
         observation = self._last_observations = self.checked.reset(seeds)
         self._info.begin()
         running = xp.ones(self.env.num_envs, dtype=xp.bool, device=self.env.device)
@@ -119,7 +128,7 @@ class TaskGroup:
             if may_be_any(~running):
                 observation = xp.where(rows(running, observation), observation, 0.0)
             observations = self._by_task(observation, params.dtype)
-            outputs = act(observations)
+            outputs = act(observations if normalize is None else normalize(observations))
             actions = draw(outputs, step_noise)
             observation, rewards, terminated, truncated = self._step(time, observations, actions, outputs, running)
             self._info.add()
@@ -143,13 +152,6 @@ class TaskGroup:
         if self.env.xp is not np and (time + 1) % LOOK_EVERY:
             return False
         return not running.any()
-
-    def _until_all_ended(self, rollouts: Rollouts) -> Rollouts:
-        """Leaves out the steps on a device that no episode was running in."""
-        if self.env.xp is np:
-            return rollouts
-        length = int(rollouts.mask.amax(dim=(0, 1)).sum())
-        return Rollouts(**{name: values[:, :, :length] for name, values in tensors_of(rollouts).items()})
 
     def _step(self, time: int, observations: Tensor, actions: Tensor, outputs: Tensor, running: Array) -> EnvStep:
         """Steps the environment; an error may be due to what was wrong before, which is then what is raised."""
@@ -185,14 +187,3 @@ class TaskGroup:
             mask=self._by_task(xp.stack(running, axis=1), torch.float64),
             outputs=torch.stack(outputs, dim=2),
         )
-
-    def _check_some_are_valid(self, diverged: Tensor) -> None:
-        """Raises if all simulations of a task diverged; `diverged` has shape (task, episode)."""
-        lost = diverged.all(dim=1)
-        if lost.any():
-            task = self.checked.task_text(int(lost.nonzero()[0]))
-            raise DivergenceError(
-                f"environment {self.checked.name}: all {diverged.shape[1]} simulations of {task} diverged, which "
-                "leaves no episode to learn from; lower adaptation.step_size or policy.initial_std, or take more "
-                "episodes per task"
-            )

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 import torch
-from deployed import METHODS, load_method, make_single
+from deployed import METHODS, NORMALIZER, load_method, make_single
 from gymnasium.spaces import Box, Discrete, MultiBinary, MultiDiscrete
 from stable_baselines3.common.evaluation import evaluate_policy
 from stable_baselines3.common.monitor import Monitor
@@ -24,7 +24,10 @@ def policy(tmp_path):
 def expected(policy, observations):
     """The means, scaled and clipped, or the largest logits, in double precision."""
     network, params = policy.network, policy.params.double()
-    outputs = network(params, torch.from_numpy(np.asarray(observations))).numpy()
+    seen = torch.from_numpy(np.asarray(observations))
+    if policy.experiment.sampling.normalize_observations:
+        seen = (seen - NORMALIZER.mean) / (NORMALIZER.squares / 9).sqrt()
+    outputs = network(params, seen).numpy()
     space = policy.action_space
     if isinstance(space, Discrete):
         return outputs.argmax(axis=-1) + space.start

@@ -24,6 +24,7 @@ from mamlrl.sampling.actions import to_space
 EXPORTED = {  # whether deterministic
     "tanh": False,
     "context": True,
+    "normalized": True,
     "discrete": False,
     "shifted": True,
     "choices": False,
@@ -69,7 +70,8 @@ def policies(tmp_path_factory):
 def act(policy, observation, noise):
     """Actions by what the training code has for it, in double precision."""
     network, params = policy.network, policy.params.double()
-    outputs = network(params, torch.from_numpy(observation).double())
+    seen, normalizer = torch.from_numpy(observation).double(), policy.interface.normalizer
+    outputs = network(params, seen if normalizer is None else normalizer(seen))
     if noise is None:
         noise = network.distribution.noise((5,), torch.Generator(), torch.float32).zero_().numpy()
     actions = network.distribution.sample(outputs, torch.from_numpy(noise).double()).numpy()

@@ -61,7 +61,7 @@ def test_observations_are_those_that_gymnasium_flattens(space):
     env = family(lambda: Showing(deepcopy(space)))(2, horizon=3)
     assert env.single_observation_space == flatten_space(space)
     for step in range(3):
-        observations = env.step(np.zeros(2))[0] if step else env.reset(seed=0)[0]
+        observations = env.step(np.zeros(2, int))[0] if step else env.reset(seed=0)[0]
         for observation, alone in zip(observations, env._workers._batch.sub_envs, strict=True):
             np.testing.assert_array_equal(observation, flatten(space, alone.env.unwrapped.last))
     assert alone.env.unwrapped.speed == env.tasks[1]  # the task is set inside

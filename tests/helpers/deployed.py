@@ -15,7 +15,11 @@ from mamlrl.envs.single_task_env import single_task_env
 from mamlrl.evaluation.evaluation import evaluation_estimator
 from mamlrl.inner_loops.assembly import assemble_policy
 from mamlrl.runs.checkpoints import save_checkpoint
+from mamlrl.sampling.normalization import ObservationNormalizer
 
+NORMALIZER = ObservationNormalizer(
+    *(torch.tensor(values, dtype=torch.float64) for values in (9.0, [0.05, -0.02], [0.3, 0.1]))
+)
 TASK = np.array([0.015, -0.01])  # so near that some episodes end early
 POLICY = [*TINY[1:], "--env.kwargs.horizon=30", "--policy.initial_std=0.5"]
 LIKELIHOOD_RATIO = "--adaptation.loss=likelihood_ratio"
@@ -24,6 +28,7 @@ IMAML += ["--adaptation.proximal.weight=5"]
 METHODS = {  # every estimator, kind of step size, inner loss and adapted part
     "maml": [],
     "tanh": ["--policy.activation=tanh", "--sampling.action_bound=2", "--policy.hidden_sizes=[8,6]"],
+    "normalized": ["--sampling.normalize_observations=true"],
     "unscaled": ["--sampling.rescale_actions=false"],
     "first_order": ["--adaptation.estimator=first_order"],
     "meta_sgd": ["--adaptation.learned_step_size=per_parameter"],
@@ -89,6 +94,8 @@ def checkpoint(path, config="navigation2d", options=POLICY, seed=0):
     learner = mamlrl.make_learner(mamlrl.load_config(config, options))
     noise = torch.randn(learner.params.shape, generator=torch.Generator().manual_seed(seed))
     learner.params = learner.params + 0.02 * noise
+    if "--sampling.normalize_observations=true" in options:
+        learner.sampler.normalizer = NORMALIZER
     save_checkpoint(path, learner.config, learner.state_dict())
     return path
 
@@ -121,4 +128,5 @@ def evaluated(policy, episodes, steps, seed):
     sampling = replace(experiment.sampling, episodes_per_task=episodes)
     make_estimator = partial(evaluation_estimator, settings, experiment.adaptation)
     assembly = assemble_policy(experiment, 1, seed, sampling, make_estimator)
+    assembly.sampler.take_normalizer(policy.saved.state)
     return assembly.inner_loop.run(policy.saved.state["params"], TASK[None], assembly.randomness)

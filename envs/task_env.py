@@ -107,6 +107,20 @@ class TaskEnv(VectorEnv[Any, Any, Any], ABC):
             Task parameters, shape (num_tasks, *task_space.shape).
         """
 
+    def sample_validation_tasks(self, rng: np.random.Generator, num_tasks: int) -> NDArray[np.float64]:
+        """Draws tasks to choose settings and checkpoints by: by default, with `sample_tasks`.
+
+        They are neither trained on nor what results are of; where tasks are few, they need a list of their own.
+
+        Args:
+            rng: Source of randomness.
+            num_tasks: Number of tasks to draw.
+
+        Returns:
+            Task parameters, shape (num_tasks, *task_space.shape).
+        """
+        return self.sample_tasks(rng, num_tasks)
+
     def sample_test_tasks(self, rng: np.random.Generator, num_tasks: int) -> NDArray[np.float64]:
         """Draws tasks from the distribution to evaluate on: by default, the one to train on.
 

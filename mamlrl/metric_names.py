@@ -18,6 +18,7 @@ RETURN, RETURN_STD, WORST_RETURN = "return", "return_std", "worst_return"  # ove
 KL = "kl"
 META_GRADIENT_NORM = "gradient_norm/meta"
 SECONDS = "seconds/"
+VALIDATION = "validation/"  # begins the names of what is measured on validation tasks
 _AFTER_STEP = "/step_"
 _OUTER_STEP = (
     *("entropy", KL, "surrogate_improvement", "line_search_accepted", "line_search_steps"),
@@ -48,7 +49,7 @@ def check_name(name: str) -> None:
     """
     if name in _TAKEN:
         raise ValueError(f"{name} is the name of another metric")
-    if not name.strip() or not name.isprintable() or _AFTER_STEP in name:
+    if not name.strip() or not name.isprintable() or _AFTER_STEP in name or name.startswith((VALIDATION, SECONDS)):
         raise ValueError(f"{name!r} cannot be the name of a metric")
 
 

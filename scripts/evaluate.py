@@ -15,7 +15,7 @@ if not __package__:  # run as a file, perhaps of a checkout that is not installe
 from mamlrl import __version__
 from mamlrl.errors import UserError
 from mamlrl.evaluation.evaluation import Evaluation, mean_interval
-from mamlrl.evaluation.policy import number_text
+from mamlrl.evaluation.policy_evaluation import number_text
 from mamlrl.evaluation.step_size import choose_step_size, with_step_size
 from mamlrl.experiments.command_line import CommandLine
 from mamlrl.experiments.experiment import Experiment

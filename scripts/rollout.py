@@ -13,7 +13,8 @@ if not __package__:  # run as a file, perhaps of a checkout that is not installe
 from mamlrl.deployment.minari_recording import check_minari, write_minari
 from mamlrl.deployment.recorded_rollouts import check_npz, recorded_episodes, write_npz
 from mamlrl.errors import UserError
-from mamlrl.evaluation.policy import PolicyEvaluation, with_tasks
+from mamlrl.evaluation.policy import with_tasks
+from mamlrl.evaluation.policy_evaluation import PolicyEvaluation
 from mamlrl.experiments.command_line import CommandLine
 from mamlrl.experiments.policy import PolicyExperiment
 from mamlrl.figures.film import VideoConfig, film_adaptation

@@ -64,6 +64,10 @@ class TaskWrapper(VectorWrapper[Any, Any, Any, Any, Any], TaskEnv):  # type: ign
         """See `TaskEnv.sample_tasks`."""
         return self.env.sample_tasks(rng, num_tasks)
 
+    def sample_validation_tasks(self, rng: np.random.Generator, num_tasks: int) -> NDArray[np.float64]:
+        """See `TaskEnv.sample_validation_tasks`."""
+        return self.env.sample_validation_tasks(rng, num_tasks)
+
     def sample_test_tasks(self, rng: np.random.Generator, num_tasks: int) -> NDArray[np.float64]:
         """See `TaskEnv.sample_test_tasks`."""
         return self.env.sample_test_tasks(rng, num_tasks)

@@ -14,7 +14,7 @@ import numpy as np
 from mamlrl._version import __version__
 from mamlrl.deployment.recorded_rollouts import RecordedEpisode
 from mamlrl.errors import UserError
-from mamlrl.evaluation.policy import PolicyEvaluation
+from mamlrl.evaluation.policy_evaluation import PolicyEvaluation
 from mamlrl.files import os_errors_as
 from mamlrl.sampling.checked_env import CheckedEnv
 from mamlrl.settings.choices import named

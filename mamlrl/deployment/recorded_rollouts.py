@@ -15,7 +15,7 @@ from mamlrl.deployment.collecting import episodes_of
 from mamlrl.deployment.episodes import Episode
 from mamlrl.deployment.interface import Interface
 from mamlrl.errors import UserError
-from mamlrl.evaluation.policy import PolicyEvaluation
+from mamlrl.evaluation.policy_evaluation import PolicyEvaluation
 from mamlrl.files import AnyPath, written
 from mamlrl.sampling.rollouts import Rollouts, tensors_of
 from mamlrl.sampling.spaces import plain_interface

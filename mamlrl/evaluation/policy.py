@@ -3,109 +3,100 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
-from typing import Any, ClassVar
+from typing import Any
 
-import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from mamlrl.evaluation.evaluation import Evaluation, Paths, evaluation_estimator, row_keys
+from mamlrl.evaluation.evaluation import evaluation_estimator
+from mamlrl.evaluation.policy_evaluation import PolicyEvaluation
 from mamlrl.evaluation.tasks import checked_tasks
 from mamlrl.experiments.policy import PolicyExperiment
 from mamlrl.inner_loops.assembly import assemble_acting, assemble_policy
 from mamlrl.inner_loops.memory import check_number_of_episodes
-from mamlrl.inner_loops.policy import AdaptedTasks
 from mamlrl.inner_loops.suspects import blamed
-from mamlrl.metric_names import RETURN, RETURN_STD, WORST_RETURN
-from mamlrl.networks.network import Network
+from mamlrl.randomness import Randomness
 from mamlrl.sampling.budgets import finished_budget
 from mamlrl.sampling.build import make_task_envs
-from mamlrl.sampling.rollouts import Rollouts, task_values
+from mamlrl.sampling.rollouts import task_values
 from mamlrl.sampling.sampler import Sampler
-from mamlrl.settings.choices import named
 
 
-@dataclass(frozen=True)
-class PolicyEvaluation(Evaluation):
-    """Returns on held-out tasks.
+class PolicyEvaluator:
+    """Adapts meta-parameters to held-out tasks, as often as is asked, in the same environments.
 
-    Attributes:
-        tasks: Task parameters, shape (task, ...).
-        adapted: The adaptation and the episodes that it was on.
-        reported: Episodes that the returns are of, by number of steps; those of `adapted` unless
-            `evaluation.deterministic` or `evaluation.adaptation_episodes` asks for others.
-        sampler: What collected them.
-        network: The policy.
+    Args:
+        experiment: The experiment; `experiment.evaluation` says what to evaluate.
+        validation: Whether tasks are those to choose by, see `TaskEnv.sample_validation_tasks`.
+
+    Raises:
+        UserError: If the environment or the device is not available.
     """
 
-    experiment: PolicyExperiment
-    decimals: ClassVar[int] = 2
-
-    tasks: NDArray[np.float64]
-    adapted: AdaptedTasks
-    reported: tuple[Rollouts, ...]
-    sampler: Sampler
-    network: Network
-
-    @property
-    def returns(self) -> NDArray[np.float64]:
-        """Mean return of each task after k steps, shape (step + 1, task)."""
-        return self.metrics[RETURN]
-
-    def protocol(self) -> dict[str, Any]:
-        """See `Evaluation.protocol`."""
-        settings = self.experiment.evaluation
-        return {
-            "env": named(self.experiment.env.id),
-            "sampling_unit": self.experiment.sampling.unit,
-            "episodes_per_task": settings.episodes_per_task,
-            **({"shots": settings.adaptation_episodes} if settings.adaptation_episodes else {}),
-            **({"deterministic": True} if settings.deterministic else {}),
-            **({"info": self.experiment.env.info} if self.experiment.env.info else {}),
-            "tasks": self.tasks.tolist(),
-        }
-
-    def sample_size(self) -> str:
-        """See `Evaluation.sample_size`."""
-        settings, unit = self.experiment.evaluation, self.experiment.sampling.unit
-        kind = f"deterministic {unit}" if settings.deterministic else unit
-        shots = f" ({settings.adaptation_episodes} to adapt on)" if settings.adaptation_episodes else ""
-        return f"{len(self.tasks)} tasks x {settings.episodes_per_task} {kind}{shots}"
-
-    def paths(self) -> Paths:
-        """See `Evaluation.paths`; goals are the parameters of the tasks, positions the observations."""
-        rollouts = self.reported
-        if self.tasks.shape[1:] != (2,) or rollouts[0].observations.shape[-1] != 2:
-            return super().paths()
-        return Paths(
-            goals=self.tasks,
-            positions=tuple(episodes.observations.cpu().numpy() for episodes in rollouts),
-            masks=tuple(episodes.mask.cpu().numpy() > 0 for episodes in rollouts),
+    def __init__(self, experiment: PolicyExperiment, validation: bool = False) -> None:
+        settings = experiment.evaluation
+        shots = settings.adaptation_episodes or settings.episodes_per_task
+        self._experiment = experiment
+        self._validation = validation
+        self._assembly = assemble_policy(
+            experiment,
+            settings.tasks,
+            settings.seed,
+            replace(experiment.sampling, episodes_per_task=shots),
+            partial(evaluation_estimator, settings, experiment.adaptation),
+            budget=finished_budget,
         )
+        apart = settings.adaptation_episodes or settings.deterministic
+        self._reporting = _reporting_sampler(experiment) if apart else None
 
-    def summary(self) -> list[dict[str, Any]]:
-        """See `Evaluation.summary`; here with spread and values over tasks, such as `returns` and `success_tasks`.
+    def evaluate(
+        self,
+        params: Tensor,
+        tasks: Sequence[Any] | NDArray[Any] | None = None,
+        state: Mapping[str, Any] | None = None,
+    ) -> PolicyEvaluation:
+        """Adapts meta-parameters, sampling fresh episodes before every gradient step.
 
-        `return_std` is the standard deviation of the tasks' returns (None for one task), `worst_return` the least.
+        Args:
+            params: Meta-parameters, shape (P + R,).
+            tasks: See `evaluate_policy`.
+            state: See `evaluate_policy`.
+
+        Raises:
+            UserError: If the parameters or the tasks do not fit.
+            RunError: If adaptation diverges, or see `PolicyInnerLoop.run`.
         """
-        rows = super().summary()
-        for step, row in enumerate(rows):
-            returns, several = self.returns[step], len(self.tasks) > 1
-            row[RETURN_STD] = float(returns.std(ddof=1)) if several else None
-            row[WORST_RETURN] = float(returns.min())
-            row["returns"] = returns.tolist()
-            row |= {f"{key}_tasks": self.metrics[key][step].tolist() for key in self.experiment.env.info}
-        return rows
-
-    def details(self, row: Mapping[str, Any]) -> str:
-        """See `Evaluation.details`."""
-        spread = (
-            "" if row[RETURN_STD] is None else f"std {row[RETURN_STD]:.2f}, worst task {row[WORST_RETURN]:.2f}"
+        experiment, assembly, settings = self._experiment, self._assembly, self._experiment.evaluation
+        sampler, estimator = assembly.sampler, assembly.inner_loop.estimator
+        randomness = Randomness.from_seed(settings.seed, assembly.device)
+        estimator.check_fits(params)
+        sampler.take_normalizer(state)
+        draw = sampler.sample_validation_tasks if self._validation else sampler.sample_test_tasks
+        drawn = draw(randomness.rng)
+        chosen = drawn if tasks is None else checked_tasks(tasks, sampler.env)
+        with blamed(experiment, evaluating=True):
+            adapted = assembly.inner_loop.run(params.to(assembly.device), chosen, randomness)
+            reported = adapted.rollouts
+            if self._reporting is not None:
+                sampler = self._reporting
+                sampler.take_normalizer(state)
+                sampler.set_tasks(chosen)
+                trajectory = adapted.adaptation.trajectory
+                reported = tuple(sampler.sample(phi, randomness, settings.deterministic) for phi in trajectory)
+        values = task_values(reported, experiment.env.info)
+        return PolicyEvaluation(
+            step_scales=estimator.scales,
+            metrics={name: torch.stack(steps).cpu().numpy() for name, steps in values.items()},
+            experiment=experiment,
+            tasks=chosen,
+            adapted=adapted,
+            reported=reported,
+            sampler=sampler,
+            network=assembly.policy,
         )
-        return "; ".join(filter(None, [spread, *(number_text(key, row) for key in self.experiment.env.info)]))
 
 
 def evaluate_policy(
@@ -124,7 +115,7 @@ def evaluate_policy(
             The randomness of the episodes is the same in both cases.
         state: State of the learner that trained the parameters; needed where they were trained on normalised
             observations, for it holds the statistics.
-        validation: Whether to draw the tasks from the distribution to train on.
+        validation: See `PolicyEvaluator`.
 
     Raises:
         UserError: If the environment or the device is not available, or the parameters or the tasks do not fit.
@@ -132,49 +123,7 @@ def evaluate_policy(
     """
     if tasks is not None:
         experiment = with_tasks(experiment, len(tasks))
-    settings = experiment.evaluation
-    shots = settings.adaptation_episodes or settings.episodes_per_task
-    assembly = assemble_policy(
-        experiment,
-        settings.tasks,
-        settings.seed,
-        replace(experiment.sampling, episodes_per_task=shots),
-        partial(evaluation_estimator, settings, experiment.adaptation),
-        budget=finished_budget,
-    )
-    sampler, estimator, randomness = assembly.sampler, assembly.inner_loop.estimator, assembly.randomness
-    estimator.check_fits(params)
-    sampler.take_normalizer(state)
-    draw = sampler.sample_tasks if validation else sampler.sample_test_tasks
-    drawn = draw(randomness.rng)
-    chosen = drawn if tasks is None else checked_tasks(tasks, sampler.env)
-    with blamed(experiment, evaluating=True):
-        adapted = assembly.inner_loop.run(params.to(assembly.device), chosen, randomness)
-        reported = adapted.rollouts
-        if settings.adaptation_episodes or settings.deterministic:
-            sampler = _reporting_sampler(experiment)
-            sampler.take_normalizer(state)
-            sampler.set_tasks(chosen)
-            trajectory = adapted.adaptation.trajectory
-            reported = tuple(sampler.sample(phi, randomness, settings.deterministic) for phi in trajectory)
-    values = task_values(reported, experiment.env.info)
-    return PolicyEvaluation(
-        step_scales=estimator.scales,
-        metrics={name: torch.stack(steps).cpu().numpy() for name, steps in values.items()},
-        experiment=experiment,
-        tasks=chosen,
-        adapted=adapted,
-        reported=reported,
-        sampler=sampler,
-        network=assembly.policy,
-    )
-
-
-def number_text(key: str, row: Mapping[str, Any]) -> str:
-    """Writes a number from the environment in a summary's row for people, such as `success 0.40 +- 0.10`."""
-    mean_key, interval_key = row_keys(key, RETURN)
-    interval = row[interval_key]
-    return f"{key} {row[mean_key]:.4g}" + ("" if interval is None else f" +- {interval:.2g}")
+    return PolicyEvaluator(experiment, validation).evaluate(params, tasks, state)
 
 
 def with_tasks(experiment: PolicyExperiment, count: int) -> PolicyExperiment:

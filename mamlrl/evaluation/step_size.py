@@ -12,9 +12,8 @@ from torch import Tensor
 
 from mamlrl.errors import RunError, UserError
 from mamlrl.evaluation.build import evaluate
-from mamlrl.experiments.experiment import Experiment
+from mamlrl.experiments.experiment import VALIDATION_SEED, Experiment
 
-VALIDATION_SEED = 2000003  # of tasks and episodes; evaluations have others
 VALIDATION_TASKS = 40
 
 
@@ -76,8 +75,7 @@ def choose_step_size(
         0.01
     """
     _check(config, step_sizes)
-    held_out = replace(config.evaluation, tasks=num_tasks, seed=VALIDATION_SEED)
-    config = replace(config, evaluation=held_out)
+    config = replace(config, evaluation=config.evaluation.on_validation_tasks(num_tasks))
     known: Sequence[Mapping[str, Any] | None] = states or [None] * len(params)
     pairs = list(zip(params, known, strict=True))
     scores = {size: _score(with_step_size(config, size), pairs) for size in step_sizes}
@@ -93,11 +91,6 @@ def _check(config: Experiment, step_sizes: Sequence[float]) -> None:
         raise UserError(f"step_sizes: must be different numbers of at least 0, got {list(step_sizes)}")
     if config.evaluation.steps == 0:
         raise UserError("evaluation.steps: without steps, there is no step size to choose; take at least 1")
-    if config.evaluation.seed == VALIDATION_SEED:
-        raise UserError(
-            f"evaluation.seed: {VALIDATION_SEED} is that of the validation tasks, to choose step sizes on; take "
-            "another one"
-        )
 
 
 def _score(config: Experiment, runs: Sequence[tuple[Tensor, Mapping[str, Any] | None]]) -> float | None:

@@ -10,6 +10,8 @@ from mamlrl.errors import UserError
 from mamlrl.settings.numbers import NonNegativeFinite, NonNegativeInt, PositiveInt, Seed
 from mamlrl.settings.section import Section
 
+VALIDATION_SEED = 2000003  # of validation tasks and episodes in them; evaluations have others
+
 
 @dataclass(frozen=True)
 class EvaluationConfig(Section):
@@ -28,6 +30,19 @@ class EvaluationConfig(Section):
     first_step_size: NonNegativeFinite | None = None
     later_step_factor: NonNegativeFinite = 0.5
     seed: Seed = 1000003
+
+    def on_validation_tasks(self, tasks: int) -> Self:
+        """Returns the evaluation with validation tasks, which are drawn with a seed of their own.
+
+        Args:
+            tasks: Number of validation tasks.
+
+        Raises:
+            UserError: If the seed is that of this evaluation, too.
+        """
+        if self.seed == VALIDATION_SEED:
+            raise UserError(f"evaluation.seed: {VALIDATION_SEED} is that of the validation tasks; take another")
+        return replace(self, tasks=tasks, seed=VALIDATION_SEED)
 
     def with_shots(self, shots: int) -> Self:
         """Returns the evaluation with so much data of each task to adapt on, and everything else the same.

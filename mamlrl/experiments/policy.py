@@ -30,11 +30,16 @@ class PolicyEvaluationConfig(EvaluationConfig):
         deterministic: Whether reported episodes take the most likely actions, such as the mean of a normal
             distribution. Episodes to adapt on are always sampled, since policy gradients need the noise, and are
             then collected beside those that are reported.
+        every: Meta-iterations of training between evaluations on validation tasks, by whose return `best.pt` is
+            chosen; with 0, there are none, and `best.pt` is chosen by the returns of single meta-batches.
+        validation_tasks: Validation tasks, which are neither trained on nor those of an evaluation afterwards.
     """
 
     episodes_per_task: PositiveInt = 20
     adaptation_episodes: NonNegativeInt = 0
     deterministic: bool = False
+    every: NonNegativeInt = 0
+    validation_tasks: PositiveInt = 20
 
     def with_shots(self, shots: int) -> Self:
         """See `EvaluationConfig.with_shots`; the data are episodes."""

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from mamlrl.envs import TaskEnv
 from mamlrl.errors import DivergenceError, TaskEnvError, UserError
-from mamlrl.evaluation.policy import PolicyEvaluation
+from mamlrl.evaluation.policy_evaluation import PolicyEvaluation
 from mamlrl.experiments.policy import PolicyExperiment
 from mamlrl.figures.camera import Camera
 from mamlrl.figures.page import Page

@@ -11,14 +11,15 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from mamlrl.evaluation.evaluation import mean_interval
-from mamlrl.metric_names import steps_of
+from mamlrl.metric_names import VALIDATION, steps_of
 
 METRIC_LABELS = {"return": "mean return", "mse": "mean squared error"}
 
 
 def metric_label(metric: str) -> str:
     """Returns what to call a metric that is averaged over tasks or runs."""
-    return METRIC_LABELS.get(metric, metric)
+    name = metric.removeprefix(VALIDATION)
+    return METRIC_LABELS.get(name, name) + (" on validation tasks" if name != metric else "")
 
 
 def plain_text(text: str) -> str:

@@ -24,13 +24,15 @@ class Report:
     Attributes:
         metrics: Metrics by name, the iteration first, see `metric_names`. `METRIC/step_k` is a mean over tasks
             after k adaptation steps; programs show the first metric that has `METRIC/step_0`. There must be one.
-        score: How good the parameters are that the metrics belong to; higher is better.
-        state: The learner's state with these parameters.
+        score: How good the parameters of the state are; higher is better, minus infinity stands for unknown.
+        state: The learner's state with the parameters that the score is of.
+        absent: Names of metrics that are measured in other meta-iterations, and not in this one.
     """
 
     metrics: Metrics
     score: float
     state: dict[str, Any]
+    absent: tuple[str, ...] = ()
 
 
 class Learner(ABC):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -11,27 +12,18 @@ from mamlrl.errors import LearningError, UserError
 from mamlrl.experiments.policy import PolicyExperiment
 from mamlrl.inner_loops.assembly import assemble_policy
 from mamlrl.inner_loops.policy import AdaptedTasks
-from mamlrl.learners.gradient_meta_learner import GradientMetaLearner, inner_gradient_norms
+from mamlrl.learners.gradient_meta_learner import GradientMetaLearner
 from mamlrl.learners.learner import Report
+from mamlrl.learners.policy_metrics import acting_metrics
+from mamlrl.learners.validation import Validation
 from mamlrl.losses.policy_losses import Surrogate
 from mamlrl.losses.task_losses import TaskLosses
-from mamlrl.metric_names import (
-    ENV_STEPS,
-    ITERATION,
-    RETURN,
-    STEPS_PER_SECOND,
-    Metrics,
-    after_step,
-    over_tasks,
-    seconds,
-    spread,
-)
+from mamlrl.metric_names import ENV_STEPS, ITERATION, RETURN, STEPS_PER_SECOND, Metrics, after_step, seconds
 from mamlrl.outer.build import OUTER_OPTIMIZERS, make_outer_optimizer
 from mamlrl.outer.exploration import exploration_losses
 from mamlrl.outer.objective import MetaObjective
 from mamlrl.sampling.blame import are_sound
 from mamlrl.sampling.normalization import KEY as NORMALIZER
-from mamlrl.sampling.rollouts import task_values
 from mamlrl.sampling.spaces import plain_interface
 from mamlrl.settings.choices import named
 from mamlrl.threads import one_thread_per_operation
@@ -69,6 +61,7 @@ class MetaLearner(GradientMetaLearner):
         super().__init__(config, assembly.device, assembly.randomness, self.policy, assembly.inner_loop.estimator)
         self.optimizer = make_outer_optimizer(OUTER_OPTIMIZERS, config, self.policy.distribution, self.params)
         self._interface = plain_interface(self.sampler.env, config.sampling)
+        self._validation = Validation(config) if config.evaluation.every else None
         self.env_steps = 0
         self._metrics: Metrics = {}
         self._before = self.state_dict()
@@ -99,7 +92,7 @@ class MetaLearner(GradientMetaLearner):
         self._metrics = {
             ITERATION: self.iteration,
             ENV_STEPS: self.env_steps,
-            **self._inner_metrics(adapted),
+            **acting_metrics(adapted, self.config.env.info, self.policy.distribution, self._inner_loop.pooled),
             **objective.metrics(),
             **outer_metrics,
             STEPS_PER_SECOND: transitions / timer.seconds["sampling"],
@@ -116,9 +109,20 @@ class MetaLearner(GradientMetaLearner):
         return {"environment": named(config.env.id), **super().summary(), "meta-iteration": sampled}
 
     def report(self) -> Report:
-        """Reports the mean return of the adapted policies, of the meta-parameters before the outer step."""
-        score = self._metrics[after_step(RETURN, self.config.adaptation.steps)]
-        return Report(self._metrics, score, self._before)
+        """Reports the mean return of the adapted policies, of the meta-parameters before the outer step.
+
+        With `evaluation.every`, the score is that of the meta-parameters after it on validation tasks, where it is
+        measured, and unknown in other meta-iterations.
+        """
+        if self._validation is None:
+            return Report(
+                self._metrics, self._metrics[after_step(RETURN, self.config.adaptation.steps)], self._before
+            )
+        if not self._validation.is_due(self.iteration):
+            return Report(self._metrics, -np.inf, self._before, self._validation.names)
+        state = self.state_dict()
+        measured, score = self._validation.measure(state)
+        return Report({**self._metrics, **measured}, score, state)
 
     def collect(self, timer: PhaseTimer | None = None) -> AdaptedTasks:
         """Samples tasks, adapts to them, and rolls the adapted policies out; without inner steps, see `pooled`."""
@@ -140,22 +144,6 @@ class MetaLearner(GradientMetaLearner):
         weight = self.config.exploration_weight
         explored = exploration_losses(self.policy, before, adapted.rollouts[-1], weight) if weight else ()
         return MetaObjective(self.estimator, adapted.adaptation, losses, explored)
-
-    def _inner_metrics(self, adapted: AdaptedTasks) -> Metrics:
-        """Metrics of acting and adapting; the last step's rollouts are those of the adapted policies."""
-        values = task_values(adapted.rollouts, self.config.env.info)
-        of_tasks = (
-            [each.episode_returns() for each in adapted.rollouts] if self._inner_loop.pooled else values[RETURN]
-        )
-        metrics = {**over_tasks(values), **spread(of_tasks)}
-        for step, processed in enumerate(adapted.processed):
-            metrics[after_step("explained_variance", step)] = mean_of_defined(processed.explained_variance)
-        metrics |= inner_gradient_norms(adapted.adaptation)
-        metrics["diverged_simulations"] = adapted.diverged
-        batch = adapted.processed[-1].batch
-        entropy = self.policy.distribution.entropy(batch.outputs)
-        metrics["entropy"] = float((batch.weights * entropy).sum(dim=1).mean())
-        return metrics
 
     def _check_acts(self, params: Tensor, observations: Tensor) -> None:
         """Raises a LearningError if new meta-parameters choose absurd actions: no checkpoint must hold them.
@@ -193,8 +181,3 @@ class MetaLearner(GradientMetaLearner):
 def _generator(device: torch.device) -> torch.Generator:
     """Randomness that is not the run's, so that a check changes nothing."""
     return torch.Generator(device).manual_seed(0)
-
-
-def mean_of_defined(values: Tensor) -> float:
-    """Returns the mean of the numbers that are not NaN, or NaN if there is none."""
-    return float(values[~values.isnan()].mean())

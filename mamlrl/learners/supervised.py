@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 
 from mamlrl.errors import LearningError, UserError
+from mamlrl.experiments.experiment import VALIDATION_SEED
 from mamlrl.experiments.supervised import SupervisedExperiment
 from mamlrl.finite import check_finite, is_finite
 from mamlrl.inner_loops.assembly import assemble_supervised
@@ -29,8 +30,6 @@ from mamlrl.supervised.tasks import Examples
 from mamlrl.supervised.trained_classes import EARLIER, all_named_in, as_state, check_not_trained_on, resumed
 from mamlrl.threads import one_thread_per_operation
 from mamlrl.timing import PhaseTimer
-
-VALIDATION_SEED = 2000003
 
 
 class SupervisedLearner(GradientMetaLearner):

@@ -42,7 +42,8 @@ class Callback:
         Args:
             learner: The learner.
             metrics: The row that was written to `metrics.csv`, in every `save_every`-th iteration and the last;
-                empty in the others, in which nothing is measured.
+                empty in the others, in which nothing is measured. In every `evaluation.every`-th, it has
+                `validation/return/step_1` and so on, too.
 
         Returns:
             Whether to stop; a checkpoint of this iteration is then written, and the run can be resumed.

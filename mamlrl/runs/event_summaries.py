@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from math import isfinite, nan
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +13,7 @@ from mamlrl.experiments.differences import leaves
 from mamlrl.experiments.experiment import Experiment
 from mamlrl.experiments.plain import plain_experiment
 from mamlrl.learners.learner import Learner
-from mamlrl.metric_names import grouped, headline, steps_of
+from mamlrl.metric_names import VALIDATION, Metrics, grouped, headline, steps_of
 from mamlrl.runs.callbacks import Callback
 from mamlrl.runs.event_file import append_events
 from mamlrl.runs.metrics_file import EVENTS, METRICS, read_metrics
@@ -20,7 +22,7 @@ from mamlrl.runs.metrics_file import EVENTS, METRICS, read_metrics
 class EventSummaries(Callback):
     """Writes the config when a run begins, and its hyperparameters and scores, to compare runs by, when it ends.
 
-    Scores are those of the last meta-iteration: TensorBoard takes the last value of each metric.
+    Scores are the last that were measured: TensorBoard takes the last value of each metric.
     """
 
     def on_start(self, learner: Learner, folder: Path) -> None:
@@ -38,9 +40,16 @@ class EventSummaries(Callback):
 
         rows = read_metrics(self._folder / METRICS)
         if rows:
-            scores = {grouped(name): rows[-1][name] for name in steps_of(headline(rows[-1]), rows[-1]).values()}
+            metric = headline(rows[-1])
+            names = [*steps_of(metric, rows[-1]).values(), *steps_of(VALIDATION + metric, rows[-1]).values()]
+            scores = {grouped(name): last for name in names if isfinite(last := _last(rows, name))}
             summaries = hparams(hyperparameters(learner.config), scores)
             append_events(self._folder / EVENTS, learner.iteration, summaries)
+
+
+def _last(rows: Sequence[Metrics], name: str) -> float:
+    """The last value that a metric has; NaN for none."""
+    return next((row[name] for row in reversed(rows) if isfinite(row[name])), nan)
 
 
 def hyperparameters(experiment: Experiment) -> dict[str, Any]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import math
 import os
 import zlib
 from collections.abc import Iterable, Sequence
@@ -50,32 +51,36 @@ class MetricsWriter:
         if kept != _bytes_of(self._path):
             with written(self._path) as file:
                 file.write(kept)
-        self._columns = list(rows[0]) if rows else None
+        self._columns = _columns_of(lines) if rows else None
         self._events = new_event_file(folder / EVENTS, rows)
 
-    def write(self, metrics: Metrics) -> None:
+    def write(self, metrics: Metrics, absent: Sequence[str] = ()) -> None:
         """Appends the metrics of one iteration, and the time.
 
         The file keeps the columns of its header, even if another version wrote it. Metrics without a column are
-        dropped; columns without a metric get NaN.
+        dropped; columns without a metric get NaN, those of absent ones nothing.
+
+        Args:
+            metrics: The metrics.
+            absent: Names of metrics that other iterations have.
 
         Raises:
             UserError: If the file cannot be written.
         """
         lines = StringIO(newline="")
-        metrics = {**metrics, WALL_TIME: time()}
-        columns = self._columns or list(metrics)
+        wall_time = time()
+        columns = self._columns or [*metrics, *absent, WALL_TIME]
         writer = csv.DictWriter(lines, columns, restval="nan", extrasaction="ignore")
         failure, kept = f"cannot write metrics {self._path}", "; the last checkpoint is kept"
         with os_errors_as(failure, kept), open(self._path, "a", newline="", encoding="utf-8") as file:
             if file.tell() == 0:
                 writer.writeheader()
-            writer.writerow(metrics)
+            writer.writerow({**dict.fromkeys(absent, ""), **metrics, WALL_TIME: wall_time})
             file.write(lines.getvalue())
             file.flush()
             os.fsync(file.fileno())
         self.checksum = _checksum(lines.getvalue().splitlines(), self.checksum)
-        self._events.write(metrics)
+        self._events.write({**metrics, WALL_TIME: wall_time})
 
     def close(self) -> None:
         """Closes the TensorBoard events."""
@@ -83,19 +88,27 @@ class MetricsWriter:
 
 
 def read_metrics(path: Path) -> list[Metrics]:
-    """Reads the rows of a metrics CSV; a last row cut short by a crash is left out.
+    """Reads the rows of a metrics CSV; a last row cut short by a crash is left out, and empty cells are NaN.
 
     Raises:
         UserError: If there is no such file or it is not a metrics CSV.
     """
     if not os.path.exists(path):
         raise UserError(f"no metrics at {path}")
-    return _parse(path, _whole_lines(path))
+    lines = _whole_lines(path)
+    nothing = dict.fromkeys(_columns_of(lines), math.nan)
+    return [{**nothing, **row} for row in _parse(path, lines)]
+
+
+def _columns_of(lines: Sequence[str]) -> list[str]:
+    return next(csv.reader(lines[:1]), [])
 
 
 def _parse(path: Path, lines: Sequence[str]) -> list[Metrics]:
+    """Reads the rows; of cells that are empty, nothing is in them."""
     try:
-        return [{name: float(value) for name, value in row.items()} for row in csv.DictReader(lines)]
+        rows = csv.DictReader(lines)
+        return [{name: float(value) for name, value in row.items() if value != ""} for row in rows]
     except (ValueError, TypeError, csv.Error) as error:
         raise UserError(f"{path} is not a metrics CSV: it holds other things than numbers") from error
 

@@ -72,8 +72,8 @@ class SavedRun:
     def load(cls, path: AnyPath, objects: Mapping[str, Any] | None = None) -> Self:
         """Reads a checkpoint, the latest one of a run folder, or a published one.
 
-        The one that scored best, `checkpoints/best.pt`, must be named: a policy's score is the return of a single
-        meta-batch, so that the best score tells more of the batch's luck than of the policy.
+        The one that scored best, `checkpoints/best.pt`, must be named: without `evaluation.every`, a policy's
+        score is the return of a single meta-batch, and tells more of the batch's luck than of the policy.
 
         Args:
             path: See `find_checkpoint`.

@@ -57,12 +57,21 @@ def _changes(saved: Experiment, config: Experiment) -> list[tuple[str, Any, Any]
     for key, before, now in differences(saved, config):
         if key in OF_THE_MACHINE:
             changes.append((key, before, now))
+        elif key.startswith("evaluation.") and (_validates(saved) or _validates(config)):
+            raise UserError(
+                f"{key}: the run to resume has {before}, not {now}; where evaluation.every chooses best.pt, it "
+                "must stay the same"
+            )
         elif key.partition(".")[0] not in MAY_CHANGE_ON_RESUME:
             raise UserError(
                 f"{key}: the run to resume has {before}, not {now}; "
                 f"only {', '.join(MAY_CHANGE_ON_RESUME)} may change on --resume"
             )
     return changes
+
+
+def _validates(config: Experiment) -> bool:
+    return getattr(config.evaluation, "every", 0) > 0
 
 
 def take_parameters(learner: Learner, source: Path) -> None:

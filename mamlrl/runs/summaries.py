@@ -5,6 +5,7 @@ from __future__ import annotations
 import shlex
 from collections.abc import Mapping
 from datetime import timedelta
+from math import isfinite
 from pathlib import Path
 from time import monotonic
 
@@ -45,6 +46,8 @@ class RunSummary(Callback):
         if self._metrics:
             summary["this took"] = str(timedelta(seconds=round(monotonic() - self._began)))
             summary |= _scores(self._metrics)
+        if getattr(learner.config.evaluation, "every", 0) and isfinite(learner.best_score):
+            summary["best validation"] = f"{learner.best_score:.4g}, of checkpoints/best.pt"
         modules = named_modules(plain_experiment(learner.config))
         allowed = ["--allow_import", ",".join(modules)] if modules else []
         command = shlex.join(["mamlrl", "evaluate", str(self._folder), *allowed])

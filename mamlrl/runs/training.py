@@ -20,7 +20,7 @@ from mamlrl.experiments.experiment import Experiment
 from mamlrl.files import AnyPath
 from mamlrl.learners.build import make_learner
 from mamlrl.learners.learner import Learner
-from mamlrl.metric_names import KL, Metrics, headline, steps_of
+from mamlrl.metric_names import KL, VALIDATION, Metrics, headline, steps_of
 from mamlrl.runs.callbacks import Callback, check_callbacks, tell, told
 from mamlrl.runs.checkpoints import save_checkpoint
 from mamlrl.runs.event_summaries import EventSummaries
@@ -119,7 +119,7 @@ class _Run:
     def _record(self) -> Metrics:
         """Writes a row of metrics, which is dropped if no checkpoint follows, and the best checkpoint."""
         report = self.learner.report()
-        self.writer.write(report.metrics)
+        self.writer.write(report.metrics, report.absent)
         if report.score > self.learner.best_score:
             self.learner.best_score = report.score
             self._write(best_checkpoint(self.folder), report.state)
@@ -146,7 +146,9 @@ def _describe(metrics: Metrics) -> str:
     metric = headline(metrics)
     steps = [f"{metrics[name]:.2f}" for name in steps_of(metric, metrics).values()]
     divergence = f", KL {metrics[KL]:.4f}" if KL in metrics else ""
-    return f"{metric} {' -> '.join(steps)}{divergence}"
+    validated = [f"{metrics[name]:.2f}" for name in steps_of(VALIDATION + metric, metrics).values()]
+    validation = f", validation {' -> '.join(validated)}" if validated else ""
+    return f"{metric} {' -> '.join(steps)}{divergence}{validation}"
 
 
 @contextmanager

@@ -55,15 +55,15 @@ class CheckedEnv:
 
     def sample_tasks(self, rng: np.random.Generator, num_tasks: int) -> NDArray[np.float64]:
         """See `TaskEnv.sample_tasks`."""
-        with self._call("sample_tasks"):
-            tasks = self._env.sample_tasks(rng, num_tasks)
-        return self._tasks("sample_tasks", tasks, num_tasks)
+        return self._sample("sample_tasks", rng, num_tasks)
+
+    def sample_validation_tasks(self, rng: np.random.Generator, num_tasks: int) -> NDArray[np.float64]:
+        """See `TaskEnv.sample_validation_tasks`."""
+        return self._sample("sample_validation_tasks", rng, num_tasks)
 
     def sample_test_tasks(self, rng: np.random.Generator, num_tasks: int) -> NDArray[np.float64]:
         """See `TaskEnv.sample_test_tasks`."""
-        with self._call("sample_test_tasks"):
-            tasks = self._env.sample_test_tasks(rng, num_tasks)
-        return self._tasks("sample_test_tasks", tasks, num_tasks)
+        return self._sample("sample_test_tasks", rng, num_tasks)
 
     def set_tasks(self, tasks: NDArray[np.float64]) -> None:
         """See `TaskEnv.set_tasks`."""
@@ -169,7 +169,9 @@ class CheckedEnv:
             raise self._unexpected(method, kind_of(returned), f"({', '.join(names)})")
         return tuple(returned)
 
-    def _tasks(self, method: str, tasks: Any, num_tasks: int) -> NDArray[np.float64]:
+    def _sample(self, method: str, rng: np.random.Generator, num_tasks: int) -> NDArray[np.float64]:
+        with self._call(method):
+            tasks = getattr(self._env, method)(rng, num_tasks)
         shape = (num_tasks, *(self._env.task_space.shape or ()))
         try:
             array = checked_array(self._env, "tasks", tasks, shape, on_cpu=True).astype(np.float64)

@@ -107,6 +107,10 @@ class Sampler:
         episodes = self._config.episodes_per_task if of_episodes else 1
         return self.groups[0].checked.sample_tasks(rng, self.num_tasks * episodes)
 
+    def sample_validation_tasks(self, rng: np.random.Generator) -> NDArray[np.float64]:
+        """Draws tasks for all groups to choose settings and checkpoints by, shape (num_tasks, ...)."""
+        return self.groups[0].checked.sample_validation_tasks(rng, self.num_tasks)
+
     def sample_test_tasks(self, rng: np.random.Generator) -> NDArray[np.float64]:
         """Draws tasks for all groups from the distribution to test on, shape (num_tasks, ...)."""
         return self.groups[0].checked.sample_test_tasks(rng, self.num_tasks)

@@ -26,7 +26,7 @@ TINY = [
 ONE = [*TINY, "--iterations=1"]
 SUMMARIES = (
     *("environment", "data set", "parameters", "device", "meta-iteration", "meta-iterations", "results"),
-    *("complete", "this took", "last return", "env steps", "next"),
+    *("complete", "this took", "last return", "env steps", "best validation", "next"),
 )
 # Lines of stderr that say how training goes
 PROGRESS = re.compile(rf"\d+%\|.*(it/s|s/it)|^\s*\d+it \[|^({'|'.join(SUMMARIES)})  ")

@@ -9,7 +9,7 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 
 from mamlrl.errors import UserError
 from mamlrl.metric_names import WALL_TIME
-from mamlrl.runs.metrics_file import MetricsWriter, read_metrics
+from mamlrl.runs.metrics_file import EVENTS, METRICS, MetricsWriter, read_metrics
 
 HEADER = "iteration,value\r\n"
 
@@ -205,3 +205,22 @@ def test_a_run_whose_history_was_altered_is_not_resumed(tmp_path, capsys):
     path.write_text("".join([lines[0], f"{head}{(int(digit) + 1) % 10}\n", *lines[2:]]))
     assert run(*options, "--iterations", 3, "--resume") == 2
     assert "metrics.csv has rows that were altered" in capsys.readouterr().err
+
+
+def test_what_an_iteration_does_not_measure_is_an_empty_cell(tmp_path):
+    writer = MetricsWriter(tmp_path, 0)
+    writer.write({"iteration": 1, "a": 2.0}, absent=["b"])
+    writer.write({"iteration": 2, "a": 3.0, "b": 4.0})
+    writer.close()
+    header, first, second = (tmp_path / METRICS).read_text().splitlines()
+    assert (header, first[:7], second[:10]) == ("iteration,a,b,wall_time", "1,2.0,,", "2,3.0,4.0,")
+    rows = read_metrics(tmp_path / METRICS)
+    assert [row["a"] for row in rows] == [2, 3]
+    assert math.isnan(rows[0]["b"])
+    assert rows[1]["b"] == 4
+    resumed = MetricsWriter(tmp_path, 2)  # writes events anew
+    resumed.write({"iteration": 3, "a": 5.0}, absent=["b"])
+    resumed.close()
+    events = EventAccumulator(str(tmp_path / EVENTS)).Reload()
+    assert [event.step for event in events.Scalars("b")] == [2]
+    assert [event.step for event in events.Scalars("a")] == [1, 2, 3]

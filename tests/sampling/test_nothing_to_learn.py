@@ -6,7 +6,7 @@ import pytest
 import torch
 from random_rollouts import EPISODES, NO_NOISE, TASKS, TIME, make_mask, make_rollouts, normal
 
-from mamlrl.learners.policy import mean_of_defined
+from mamlrl.learners.policy_metrics import mean_of_defined
 from mamlrl.sampling.advantages import AdvantageConfig, process, standardize
 
 

@@ -24,6 +24,7 @@ _FAMILIES = {  # id without namespace and version, and the module that defines i
     "AntGoal": "ant",
     "AntParameters": "ant",
     "AntCrippled": "ant",
+    "MetaWorld": "metaworld",
 }
 
 

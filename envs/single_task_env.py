@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, ClassVar
 
 import gymnasium
@@ -27,11 +28,11 @@ class SingleTaskEnv(gymnasium.Env[Any, Any]):
     """
 
     metadata: dict[str, Any] = {"render_modes": ["rgb_array"], "render_fps": 10}  # noqa: RUF012
-    vector_env_class: ClassVar[type[TaskVectorEnv]]
+    vector_env_class: ClassVar[Callable[..., TaskVectorEnv]]
     _spec: EnvSpec | None = None
 
     def __init__(self, *, render_mode: str | None = None, **kwargs: Any) -> None:
-        self.vector_env = self.vector_env_class(num_envs=1, render_mode=render_mode, **kwargs)
+        self.vector_env = type(self).vector_env_class(num_envs=1, render_mode=render_mode, **kwargs)
         self.render_mode = render_mode
         self.metadata = {**self.metadata, "render_fps": self.vector_env.metadata["render_fps"]}
         self.observation_space = self.vector_env.single_observation_space

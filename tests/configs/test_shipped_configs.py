@@ -6,6 +6,8 @@ import gymnasium
 import numpy as np
 import pytest
 import torch
+from env_cases import IDS, METAWORLD
+from fake_metaworld import forget, use_fake_metaworld
 
 from mamlrl.envs import NAMESPACE
 from mamlrl.envs.locomotion.locomotion_env import LocomotionVectorEnv
@@ -23,7 +25,13 @@ def families(env_id):
     return list(env.bodies) if isinstance(env, LocomotionVectorEnv) else []
 
 
-IDS = sorted(env_id for env_id in gymnasium.registry if env_id.startswith(f"{NAMESPACE}/"))
+@pytest.fixture(autouse=True)
+def fake(monkeypatch):
+    use_fake_metaworld(monkeypatch)
+    yield
+    forget()
+
+
 BODY_TASKS = [(env_id, family) for env_id in IDS for family in families(env_id)]
 POLICIES = [name for name in config_names() if load_config(name).kind == "policy"]
 LOCOMOTION = [name for name in POLICIES if "family" in load_config(name).env.kwargs]
@@ -48,7 +56,7 @@ def test_every_task_of_every_family_has_a_config_of_its_name():
 
 def test_every_id_has_a_config():
     with_configs = {load_config(name).env.id for name in POLICIES}
-    assert {env_id for env_id in with_configs if env_id.startswith(f"{NAMESPACE}/")} == set(IDS)
+    assert {env_id for env_id in with_configs if env_id.startswith(f"{NAMESPACE}/")} == {*IDS, METAWORLD}
 
 
 @every_config

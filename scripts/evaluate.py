@@ -12,7 +12,6 @@ from typing import Any
 if not __package__:  # run as a file, perhaps of a checkout that is not installed
     sys.path.insert(0, str(Path(__file__).parents[1]))
 
-from mamlrl import __version__
 from mamlrl.errors import UserError
 from mamlrl.evaluation.evaluation import Evaluation, mean_interval
 from mamlrl.evaluation.policy_evaluation import number_text
@@ -129,21 +128,7 @@ def _evaluate_run(
     """Evaluates a run and prints its table; the evaluation, which may fill the memory, is gone before the next."""
     evaluation = saved.evaluate(experiment, tasks)
     print(_table(f"{saved.path}, meta-iteration {saved.state['iteration']}", evaluation))
-    return _record(saved, evaluation), evaluation.decimals
-
-
-def _record(saved: SavedRun, evaluation: Evaluation) -> dict[str, Any]:
-    return {
-        "mamlrl_version": __version__,
-        "checkpoint": str(saved.path),
-        "iteration": saved.state["iteration"],
-        "seed": evaluation.experiment.seed,
-        "evaluation_seed": evaluation.experiment.evaluation.seed,
-        "step_scales": evaluation.step_scales,
-        "metric": evaluation.metric,
-        **evaluation.protocol(),
-        "steps": evaluation.summary(),
-    }
+    return saved.record(evaluation), evaluation.decimals
 
 
 def _table(title: str, evaluation: Evaluation) -> str:

@@ -22,6 +22,7 @@ PROGRAMS = {
     "plot": "draw learning curves, adaptation curves, 2D navigation paths and fits of curves",
     "video": "film a policy before and after it adapts to held-out tasks",
     "benchmark": "time the phases of a meta-iteration",
+    "reproduce": "compare methods on a task as a paper does: train, evaluate, tables, figures",
     "compare": "measure the error, memory and time of meta-gradients",
     "rollout": "roll adapted policies out in tasks that you name, and write their episodes",
     "check_env": "check that an environment keeps what task environments promise",

@@ -2,19 +2,10 @@
 
 from __future__ import annotations
 
-import os
 import shlex
-import signal
-import subprocess
-import sys
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from threading import Lock
-from types import FrameType
 
-import torch
 from jsonargparse import Namespace
 
 from mamlrl.console import note
@@ -23,6 +14,7 @@ from mamlrl.experiments.command_line import CommandLine
 from mamlrl.experiments.differences import training_differences
 from mamlrl.experiments.experiment import Experiment
 from mamlrl.runs.checkpoints import load_checkpoint
+from mamlrl.runs.processes import train_side_by_side
 from mamlrl.runs.run_folder import check_is_free
 from mamlrl.runs.saved import latest_checkpoint
 from mamlrl.scripts import evaluate
@@ -48,11 +40,12 @@ def train_seeds(line: CommandLine, options: Namespace, folder: Path) -> int:
     folders = {seed: folder / f"seed{seed}" for seed in options.seeds}
     commands = _commands(line, options, folders)
     workers = min(options.workers, len(folders))
-    statuses, stopped_by = _run_all(commands, workers)
+    named = {f"seed {seed}": command for seed, command in commands.items()}
+    statuses, stopped_by = train_side_by_side(named, workers, piped=workers > 1)
     if stopped_by:
         note(f"stopped; continue with: {_continuing(line, options, folder)}")
         return 128 + stopped_by
-    failed = [f"seed {seed}" for seed, status in statuses.items() if status]
+    failed = [label for label, status in statuses.items() if status]
     if failed:
         again = _continuing(line, options, folder)
         note(f"mamlrl: {', '.join(failed)} did not get to the end; go on with: {again}")
@@ -117,66 +110,3 @@ def _check_one_experiment(line: CommandLine, folders: Iterable[Path], begun: Seq
                 f"{path} and {first[0]} would be runs of different experiments: {key} is {other} there and {one} "
                 "here; give the settings that they began with, or choose another --output"
             )
-
-
-def _run_all(commands: Mapping[int, Sequence[str]], workers: int) -> tuple[dict[int, int | None], int]:
-    """Runs `mamlrl train` for each seed; returns exit statuses, and the signal that stopped them, or 0."""
-    running: set[subprocess.Popen[str]] = set()
-    lock, environment = Lock(), _environment(workers)
-    with _stop_signals(running, lock) as received:
-
-        def run(seed: int) -> int | None:
-            with lock:
-                if received:
-                    return None
-                process = _start(commands[seed], environment, piped=workers > 1)
-                running.add(process)
-            with process:  # until it has ended
-                for words in filter(str.strip, process.stderr or ()):
-                    note(f"seed {seed}: {words.rstrip()}")
-            with lock:
-                running.discard(process)
-            return process.returncode
-
-        with ThreadPoolExecutor(workers) as pool:
-            statuses = dict(zip(commands, pool.map(run, commands), strict=True))
-    return statuses, received[0] if received else 0
-
-
-def _start(arguments: Sequence[str], environment: Mapping[str, str], piped: bool) -> subprocess.Popen[str]:
-    """Starts `mamlrl train`, in a session of its own: Ctrl-C in a terminal is for this process to pass on."""
-    return subprocess.Popen(
-        [sys.executable, "-P", "-m", "mamlrl.scripts.main", "train", *arguments],
-        env=environment,
-        stderr=subprocess.PIPE if piped else None,
-        text=True,
-        errors="replace",
-        start_new_session=True,
-    )
-
-
-def _environment(workers: int) -> dict[str, str]:
-    """Returns the environment of a worker: modules from the same places, its share of the threads."""
-    places = os.pathsep.join(path or os.getcwd() for path in sys.path)
-    threads = max(1, torch.get_num_threads() // workers)
-    return {**os.environ, "PYTHONPATH": places, "OMP_NUM_THREADS": str(threads)}
-
-
-@contextmanager
-def _stop_signals(running: set[subprocess.Popen[str]], lock: Lock) -> Iterator[list[int]]:
-    """Collects SIGINT and SIGTERM and passes them on to all processes, which then save and end."""
-    received: list[int] = []
-
-    def receive(number: int, frame: FrameType | None) -> None:
-        del frame
-        received.append(number)
-        with lock:
-            for process in running:
-                process.send_signal(signal.SIGTERM)
-
-    previous = {each: signal.signal(each, receive) for each in (signal.SIGINT, signal.SIGTERM)}
-    try:
-        yield received
-    finally:
-        for each, handler in previous.items():
-            signal.signal(each, signal.SIG_DFL if handler is None else handler)

@@ -13,13 +13,14 @@ from mamlrl.experiments.old_formats import is_old, with_kind
 from mamlrl.settings.plain_yaml import check, load, read_text
 
 METHODS, TEMPLATES = "methods", ""  # folders of configs that are no whole experiments
+RECIPES = "reproduce"  # folder of what are no configs at all
 
 
 @cache
 def _shipped() -> dict[str, tuple[str, Traversable]]:
     """Name of every shipped config to its folder and file."""
     top = resources.files("mamlrl.configs")
-    folders = [(folder.name, folder) for folder in top.iterdir() if folder.is_dir()]
+    folders = [(folder.name, folder) for folder in top.iterdir() if folder.is_dir() and folder.name != RECIPES]
     found = [(name, file) for name, folder in [(TEMPLATES, top), *folders] for file in folder.iterdir()]
     files = [(folder, file) for folder, file in found if file.name.endswith(".yaml")]
     return {file.name.removesuffix(".yaml"): (folder, file) for folder, file in files}

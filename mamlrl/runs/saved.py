@@ -10,6 +10,7 @@ from typing import Any, Self
 
 from numpy.typing import NDArray
 
+from mamlrl._version import __version__
 from mamlrl.errors import UserError
 from mamlrl.evaluation.build import evaluate
 from mamlrl.evaluation.evaluation import Evaluation
@@ -100,3 +101,17 @@ class SavedRun:
             return evaluate(experiment, self.state["params"], tasks, self.state)
         except UserError as error:
             raise UserError(f"{self.path}: {error}") from error
+
+    def record(self, evaluation: Evaluation) -> dict[str, Any]:
+        """Returns what files hold of an evaluation of its parameters, of plain types."""
+        return {
+            "mamlrl_version": __version__,
+            "checkpoint": str(self.path),
+            "iteration": self.state["iteration"],
+            "seed": evaluation.experiment.seed,
+            "evaluation_seed": evaluation.experiment.evaluation.seed,
+            "step_scales": evaluation.step_scales,
+            "metric": evaluation.metric,
+            **evaluation.protocol(),
+            "steps": evaluation.summary(),
+        }

@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 from programs import ONE, TINY, deterministic_rows, run, start
 
+from mamlrl.runs import processes
 from mamlrl.runs.checkpoints import load_checkpoint
 from mamlrl.runs.saved import latest_checkpoint
-from mamlrl.scripts import seeds
 
 SEEDS = ["--seeds", "3", "5"]
 
@@ -82,7 +82,7 @@ def refused(capsys, monkeypatch):
         raise AssertionError("a process was started")
 
     def check(*arguments):
-        monkeypatch.setattr(seeds, "_start", begin)
+        monkeypatch.setattr(processes, "_start", begin)
         capsys.readouterr()
         assert run("train", *arguments) == 2
         message = capsys.readouterr().err

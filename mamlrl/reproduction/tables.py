@@ -1,0 +1,130 @@
+"""Tables of a comparison: means over tasks, or over seeds, with intervals, and published numbers beside them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from mamlrl.evaluation.evaluation import mean_interval
+from mamlrl.metric_names import ENV_STEPS
+from mamlrl.reproduction.plan import PlannedRun
+from mamlrl.reproduction.recipe import Published, Recipe
+
+QUICK = "Everything is small (`--quick`): the numbers show that it works, and nothing else."
+
+
+def method_row(
+    recipe: Recipe,
+    method: str,
+    runs: Sequence[PlannedRun],
+    records: Sequence[Mapping[str, Any]],
+    quick: bool = False,
+) -> dict[str, Any]:
+    """Returns what tables hold of a method.
+
+    Args:
+        recipe: The comparison.
+        method: Name of the method.
+        runs: Its runs.
+        records: Their evaluations, in the same order.
+        quick: Whether everything was small.
+
+    Returns:
+        `means` after 0, 1, ... steps and their 95% intervals, `intervals_95`, both over seeds where there are
+        several, otherwise over tasks, as `over` says; for each seed its mean and its interval over tasks; the step
+        size and what it was chosen by, meta-iterations and environment steps.
+    """
+    seeds = [_seed(record) for record in records]
+    means, widths = seeds[0]["means"], seeds[0]["intervals_95"]
+    if len(seeds) > 1:
+        columns = zip(*(seed["means"] for seed in seeds), strict=True)
+        means, widths = map(list, zip(*map(mean_interval, columns), strict=True))
+    choice = records[0].get("step_size_choice")
+    steps = [rows[-1][ENV_STEPS] for run in runs if (rows := run.metrics()) and ENV_STEPS in rows[-1]]
+    return {
+        "method": method,
+        "label": recipe.labels[method],
+        "options": recipe.options(method, quick),
+        "over": "seeds" if len(seeds) > 1 else "tasks",
+        "means": means,
+        "intervals_95": widths,
+        "tasks": _count(records[0]["tasks"]),
+        "seeds": seeds,
+        "step_size": choice["step_size"] if choice else None,
+        "step_size_choice": choice,
+        "meta_iterations": records[0]["iteration"],
+        "env_steps": sum(steps) / len(steps) if steps else None,
+    }
+
+
+def _seed(record: Mapping[str, Any]) -> dict[str, Any]:
+    return {
+        "seed": record["seed"],
+        "checkpoint": record["checkpoint"],
+        "means": [row["mean"] for row in record["steps"]],
+        "intervals_95": [row["interval_95"] for row in record["steps"]],
+    }
+
+
+def _count(tasks: Any) -> int:
+    return tasks if isinstance(tasks, int) else len(tasks)
+
+
+def published_values(row: Published) -> dict[int, float]:
+    """Returns published means by number of steps."""
+    return {int(step): float(value) for step, value in (row.values or {}).items()}
+
+
+def markdown(
+    recipe: Recipe,
+    rows: Sequence[Mapping[str, Any]],
+    metric: str,
+    decimals: int,
+    command: str,
+    quick: bool = False,
+) -> str:
+    """Returns the table of a comparison as Markdown.
+
+    Args:
+        recipe: The comparison.
+        rows: From `method_row`.
+        metric: Name of the metric.
+        decimals: Decimals of the metric.
+        command: What makes the table.
+        quick: Whether everything was small, so that nothing published is comparable.
+    """
+    steps = recipe.steps or range(max(len(row["means"]) for row in rows))
+    counts = ["1 step" if step == 1 else f"{step} steps" for step in steps]
+    head = ["", *counts, "step size", "iterations", "env steps"]
+    lines = [f"| {' | '.join(head)} |", "|---" * len(head) + "|"]
+    for row in rows:
+        cells = [_cell(row["means"], row["intervals_95"], step, decimals) for step in steps]
+        size = "" if row["step_size"] is None else f"{row['step_size']:g}"
+        env_steps = "" if row["env_steps"] is None else f"{row['env_steps'] / 1e6:.2f} M"
+        lines.append(f"| {' | '.join([row['label'], *cells, size, str(row['meta_iterations']), env_steps])} |")
+    for each in () if quick else recipe.published:
+        values = published_values(each)
+        cells = [f"{values[step]:.{decimals}f}" if step in values else "" for step in steps]
+        lines.append(f"| {' | '.join([f'{each.label} ({each.source})', *cells, '', '', ''])} |")
+    small = [QUICK, ""] if quick else []
+    return "\n".join(
+        [f"# {recipe.title}", "", *small, _caption(rows, metric), "", *lines, "", f"    {command}", ""]
+    )
+
+
+def _cell(means: Sequence[float], widths: Sequence[float | None], step: int, decimals: int) -> str:
+    if step >= len(means):
+        return ""
+    width = "" if widths[step] is None else f" +- {widths[step]:.{decimals}f}"
+    return f"{means[step]:.{decimals}f}{width}"
+
+
+def _caption(rows: Sequence[Mapping[str, Any]], metric: str) -> str:
+    counts = sorted({row["tasks"] for row in rows})
+    over = {row["over"]: len(row["seeds"]) for row in rows}
+    intervals = [f"{number} seeds" if what == "seeds" else "tasks" for what, number in over.items()]
+    tasks = "/".join(map(str, counts))
+    return (
+        f"Mean {metric} on {tasks} held-out tasks, the same for all methods, with 95% intervals over "
+        f"{' or '.join(intervals)}. A step size is shown where it was chosen on validation tasks."
+    )

@@ -84,8 +84,8 @@ def _in_copies(
     """Collects in all sub-environments at once, as often as it takes."""
     config = replace(sampling, episodes_per_task=env.num_envs, unit="episodes", groups=1)
     sampler = Sampler([env], acting.network, config, acting.params.device)
-    collected: list[Episode] = []
-    task = None
+    sampler.normalizer = acting.interface.normalizer
+    collected, task = list[Episode](), None
     for _ in range(-(-episodes // env.num_envs)):
         rollouts = sampler.sample(acting.params[None], randomness)
         tasks = on_host(env.tasks) if task is None else np.concatenate([task, on_host(env.tasks)])
@@ -112,14 +112,17 @@ def episodes_of(rollouts: Rollouts, acting: Acting, horizon: int) -> list[Episod
             return tensor[at].numpy().copy()
 
         if steps:
+            terminated = steps < horizon if rollouts.terminated is None else bool(rollouts.terminated[0, index])
+            last = rollouts.last_observations
             episode = Episode(
                 observations=values(rollouts.observations),
                 actions=acting.as_space(actions[0, index, :steps]),
                 rewards=values(rollouts.rewards),
-                terminated=steps < horizon,
-                truncated=steps == horizon,
+                terminated=terminated,
+                truncated=not terminated,
                 policy_actions=values(rollouts.actions),
                 log_probs=values(log_probs),
+                last_observation=None if last is None else values(last, (0, index)),
             )
             found.append(episode)
     return found
@@ -150,7 +153,7 @@ def _run_episode(recorder: Recorder, checked: CheckedEnv, seed: int) -> None:
             action = recorder.act(observation)
             observations, rewards, terminated, truncated = checked.step(np.asarray(action)[None])
             observation = observations[0]
-            recorder.reward(rewards[0], terminated[0], truncated[0])
+            recorder.reward(rewards[0], terminated[0], truncated[0], observation)
         except UserError as error:
             if str(error).startswith("environment"):
                 raise

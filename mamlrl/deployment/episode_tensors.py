@@ -1,43 +1,16 @@
-"""Recorded episodes, checked, as the tensors that adaptation takes."""
+"""Recorded episodes as the tensors that adaptation takes."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from math import prod
-from typing import Any
-
-import numpy as np
 import torch
-from gymnasium.spaces import Box, Discrete
-from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn.utils.rnn import pad_sequence
 
 from mamlrl.deployment.acting import Acting
-from mamlrl.deployment.arrays import are_finite, as_numbers
+from mamlrl.deployment.episode_checks import EpisodeCheck, EpisodeTensors
 from mamlrl.deployment.episodes import Episode
-from mamlrl.errors import UserError
+from mamlrl.deployment.other_policies import check_same_policy
 from mamlrl.sampling.rollouts import Rollouts
-
-ROUNDING = 1e-5  # of an action, relative to the bounds of the space
-OTHER_POLICY = 0.02, 1e-3  # difference of log-probabilities that shows it: absolute, plus relative
-
-
-@dataclass(frozen=True)
-class EpisodeTensors:
-    """One episode of T steps.
-
-    Attributes:
-        observations: Shape (T, D), float32.
-        actions: The policy's actions, flat, before scaling and clipping, shape (T, A) or (T,).
-        rewards: Shape (T,), float64.
-        log_probs: Log-probability of each action when it was drawn, shape (T,); None if it was not recorded.
-    """
-
-    observations: Tensor
-    actions: Tensor
-    rewards: Tensor
-    log_probs: Tensor | None
 
 
 def to_rollouts(episodes: list[Episode], acting: Acting) -> Rollouts:
@@ -53,7 +26,7 @@ def to_rollouts(episodes: list[Episode], acting: Acting) -> Rollouts:
     Raises:
         UserError: If an episode cannot be used, or was recorded with another policy; the message names it.
     """
-    checked = [_EpisodeCheck(index, one, acting).tensors() for index, one in enumerate(episodes)]
+    checked = [EpisodeCheck(index, one, acting).tensors() for index, one in enumerate(episodes)]
     observations = _padded([one.observations for one in checked])
     act, normalizer = acting.network.bind(acting.params[None]), acting.interface.normalizer
     seen = observations if normalizer is None else normalizer(observations)
@@ -64,134 +37,26 @@ def to_rollouts(episodes: list[Episode], acting: Acting) -> Rollouts:
         rewards=_padded([one.rewards for one in checked]),
         mask=_padded([torch.ones_like(one.rewards) for one in checked]),
         outputs=outputs,
+        **_ends(checked),
     )
     log_probs = acting.network.distribution.log_prob(outputs, rollouts.actions)[0]
     for index, (one, now) in enumerate(zip(checked, log_probs, strict=True)):
         if one.log_probs is not None:
-            _check_same_policy(index, one.log_probs, now[: len(one.log_probs)])
+            check_same_policy(index, one.log_probs, now[: len(one.log_probs)])
     return rollouts
+
+
+def _ends(checked: list[EpisodeTensors]) -> dict[str, Tensor]:
+    """How the episodes ended, if that is known of all."""
+    last = [one.last_observation for one in checked if one.last_observation is not None]
+    terminated = torch.tensor([[one.terminated for one in checked]])
+    return (
+        {"last_observations": torch.stack(last)[None], "terminated": terminated}
+        if len(last) == len(checked)
+        else {}
+    )
 
 
 def _padded(tensors: list[Tensor]) -> Tensor:
     """Stacks tensors of shape (time, ...), padded with zeros: (1, episode, time, ...)."""
     return pad_sequence(tensors, batch_first=True)[None]
-
-
-def _check_same_policy(index: int, recorded: Tensor, now: Tensor) -> None:
-    absolute, relative = OTHER_POLICY
-    wrong = ((recorded - now).abs() > absolute + relative * now.abs()).nonzero()
-    if len(wrong):
-        step = int(wrong[0])
-        raise UserError(
-            f"episode {index}: was recorded with another policy than the one adapted: the log-probability of its "
-            f"action in step {step} was {float(recorded[step]):.3f}, not {float(now[step]):.3f}; adapt the policy "
-            "that acted"
-        )
-
-
-class _EpisodeCheck:
-    """Checks one episode; errors name it by its index."""
-
-    def __init__(self, index: int, episode: Episode, acting: Acting) -> None:
-        self._index = index
-        self._episode = episode
-        self._acting = acting
-        self._rewards = self._numbers("rewards", episode.rewards, ())
-        if not len(self._rewards):
-            raise self._error("is empty; leave it out")
-
-    def tensors(self) -> EpisodeTensors:
-        """Returns the episode as tensors.
-
-        Raises:
-            UserError: If it cannot be used.
-        """
-        episode, interface = self._episode, self._acting.interface
-        observations = self._numbers("observations", episode.observations, interface.observation_space.shape)
-        actions = self._numbers("actions", episode.actions, interface.action_space.shape or ())
-        self._check_end("terminated")
-        self._check_end("truncated")
-        log_probs = None if episode.log_probs is None else self._numbers("log_probs", episode.log_probs, ())
-        return EpisodeTensors(
-            observations=torch.from_numpy(observations.astype(np.float32)),
-            actions=self._continuous(actions)
-            if isinstance(interface.action_space, Box)
-            else self._discrete(actions),
-            rewards=torch.from_numpy(self._rewards),
-            log_probs=None if log_probs is None else torch.from_numpy(log_probs),
-        )
-
-    def _continuous(self, actions: NDArray[np.float64]) -> Tensor:
-        """The policy's actions, from the environment's if they were not recorded."""
-        space: Any = self._acting.interface.action_space
-        low, high = space.low.astype(np.float64), space.high.astype(np.float64)
-        bounds = np.where(np.isfinite([low, high]), np.abs([low, high]), 0).max(axis=0)
-        rounding = ROUNDING * np.maximum(bounds, 1e-3)
-        if (outside := (actions < low - rounding) | (actions > high + rounding)).any():
-            raise self._error_at(
-                outside,
-                actions,
-                f"lies outside the action space {space}; record the actions that were carried out",
-            )
-        if self._episode.policy_actions is None:
-            if (bound := (actions <= low + rounding) | (actions >= high - rounding)).any():
-                raise self._error_at(
-                    bound,
-                    actions,
-                    "lies on a bound of the action space, where it may have been clipped; record the policy's own "
-                    "actions, too, as policy_actions (policy.recorder() does)",
-                )
-            return self._acting.to_policy(torch.from_numpy(actions))
-        size = (prod(space.shape),)
-        own = self._numbers("policy_actions", self._episode.policy_actions, size).astype(np.float32)
-        rounding = rounding + ROUNDING * np.abs(actions)
-        if (other := np.abs(self._acting.to_env(torch.from_numpy(own)).numpy() - actions) > rounding).any():
-            raise self._error_at(
-                other, actions, "is not that of policy_actions, scaled and clipped to the action space"
-            )
-        return torch.from_numpy(own)
-
-    def _discrete(self, actions: NDArray[np.float64]) -> Tensor:
-        space: Any = self._acting.interface.action_space
-        first = self._acting.first.numpy()
-        count = space.n if isinstance(space, Discrete) else getattr(space, "nvec", 2)  # 2 of MultiBinary
-        if (outside := (actions < first) | (actions >= first + count) | (actions != np.floor(actions))).any():
-            raise self._error_at(outside, actions, f"lies outside the action space {space}")
-        return self._acting.to_policy(torch.from_numpy(actions.astype(np.int64)))
-
-    def _check_end(self, name: str) -> None:
-        """An end is of the episode, or of each step, of which only the last may end it."""
-        try:
-            ends = np.asarray(getattr(self._episode, name))
-        except ValueError:  # of lists that are ragged
-            ends = np.array("ragged")
-        fits = ends.shape in ((), self._rewards.shape) and ends.dtype.kind in "biuf"
-        if not fits or not np.isin(ends, (0, 1)).all():
-            raise self._error(f"{name} must be true or false, or that for each of {len(self._rewards)} steps")
-        early = np.flatnonzero(ends.ravel()[:-1])
-        if len(early):
-            raise self._error(f"goes on after its end: {name} in step {early[0]}; split it there")
-
-    def _numbers(self, name: str, values: Any, shape: tuple[int, ...]) -> NDArray[np.float64]:
-        """Returns finite numbers of each step: of as many as there are rewards."""
-        sizes = [str(len(self._rewards) if name != "rewards" else "steps"), *map(str, shape)]
-        expected = f"({', '.join(sizes)}{',' if len(sizes) == 1 else ''})"
-        array = as_numbers(f"episode {self._index}: {name}", values, expected)
-        fits = array.ndim == len(sizes) and array.shape[1:] == shape
-        if not fits or (name != "rewards" and len(array) != len(self._rewards)):
-            extra = len(self._rewards) + 1 if name == "observations" else None
-            remedy = "; leave out the one after the last action" if fits and len(array) == extra else ""
-            raise self._error(f"{name} must be numbers of shape {expected}, got shape {array.shape}{remedy}")
-        numbers: NDArray[np.float64] = array.astype(np.float64)
-        wrong = np.flatnonzero(~are_finite(numbers).all(axis=tuple(range(1, array.ndim))))
-        if len(wrong):
-            raise self._error(f"{name} are not finite in step {wrong[0]}")
-        return numbers
-
-    def _error(self, problem: str) -> UserError:
-        return UserError(f"episode {self._index}: {problem}")
-
-    def _error_at(self, wrong: NDArray[np.bool_], actions: NDArray[np.float64], problem: str) -> UserError:
-        """The first wrong number among actions."""
-        place = tuple(np.argwhere(wrong)[0])
-        return self._error(f"its action {actions[place]:g} in step {place[0]} {problem}")

@@ -28,6 +28,8 @@ class Episode:
             out where actions are discrete, or none of them was clipped.
         log_probs: Log-probability (density) of the policy's actions when they were drawn, shape (T,); may be left
             out. Where they are given, episodes of another policy are noticed.
+        last_observation: The observation after the last action, shape (D,); only policies that were trained with
+            `advantages.bootstrap_at_time_limits` need it, of episodes that did not terminate.
     """
 
     observations: Any
@@ -37,6 +39,7 @@ class Episode:
     truncated: Any = False
     policy_actions: Any = None
     log_probs: Any = None
+    last_observation: Any = None
 
 
 def read_episodes(source: Any) -> list[Episode]:
@@ -97,5 +100,6 @@ def _of_minari(data: Any) -> Episode:
     given = {name: infos[name][-steps:] for name in ("policy_actions", "log_probs") if name in infos}
     observations = data.observations
     if not isinstance(observations, Mapping | tuple):
+        given["last_observation"] = observations[steps] if len(observations) == steps + 1 else None
         observations = observations[:steps]  # without the one after the last action
     return Episode(observations, data.actions, data.rewards, data.terminations, data.truncations, **given)

@@ -78,13 +78,17 @@ class Recorder:
         self._steps.append(_Step(tensor, chosen, action, log_prob))
         return action
 
-    def reward(self, reward: float, terminated: bool = False, truncated: bool = False) -> None:
+    def reward(
+        self, reward: float, terminated: bool = False, truncated: bool = False, last_observation: Any = None
+    ) -> None:
         """Takes the reward of the last action, and whether the episode has ended with it.
 
         Args:
             reward: The reward.
             terminated: Whether the task's own end was reached.
             truncated: Whether the episode was cut off, such as by a limit of time.
+            last_observation: What was observed after an episode that was cut off; only policies trained with
+                `advantages.bootstrap_at_time_limits` need it.
 
         Raises:
             UserError: If there was no action, the reward is not a finite number, or an end is neither true nor
@@ -97,11 +101,12 @@ class Recorder:
         for name, end in (("terminated", terminated), ("truncated", truncated)):
             if not isinstance(end, bool | np.bool_):
                 raise UserError(f"recorder: {name} must be true or false, got {end}")
+        last = None if last_observation is None else self._acting.observations([last_observation])[0].numpy()
         self._rewards.append(float(reward))
         if terminated or truncated:
-            self._end(bool(terminated), bool(truncated))
+            self._end(bool(terminated), bool(truncated), last)
 
-    def _end(self, terminated: bool, truncated: bool) -> None:
+    def _end(self, terminated: bool, truncated: bool, last_observation: Any) -> None:
         observations, policy_actions, actions, log_probs = zip(*self._steps, strict=True)
         episode = Episode(
             observations=torch.stack(observations).numpy(),
@@ -111,6 +116,7 @@ class Recorder:
             truncated=truncated,
             policy_actions=torch.stack(policy_actions).numpy(),
             log_probs=torch.stack(log_probs).numpy(),
+            last_observation=last_observation,
         )
         self.episodes.append(episode)
         self._steps, self._rewards = [], []

@@ -76,8 +76,7 @@ def choose_step_size(
     """
     _check(config, step_sizes)
     config = replace(config, evaluation=config.evaluation.on_validation_tasks(num_tasks))
-    known: Sequence[Mapping[str, Any] | None] = states or [None] * len(params)
-    pairs = list(zip(params, known, strict=True))
+    pairs = list(zip(params, states, strict=True)) if states else [(each, None) for each in params]
     scores = {size: _score(with_step_size(config, size), pairs) for size in step_sizes}
     finite = {size: score for size, score in scores.items() if score is not None}
     if not finite:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import torch
@@ -11,8 +11,10 @@ from torch import Tensor
 
 from mamlrl.errors import NonFiniteError, UserError
 from mamlrl.losses.batches import Batch
+from mamlrl.sampling.discounting import discounted_sum
 from mamlrl.sampling.normalization import ObservationNormalizer
 from mamlrl.sampling.rollouts import Rollouts
+from mamlrl.sampling.time_limits import bootstrapped_rewards
 from mamlrl.sampling.value_baseline import (
     LinearFeatureBaseline,
     ValueBaseline,
@@ -58,6 +60,9 @@ class AdvantageConfig(Section):
         ridge: Regularisation of the value baseline's least squares.
         value_baseline: What predicts returns: `linear` in features of observation and time (Duan et al. 2016),
             fitted to the episodes of each task.
+        bootstrap_at_time_limits: Whether what follows an episode that its time limit cut off counts as the value
+            that the baseline predicts for its last observation (Pardo et al. 2018), rather than as 0 as in the
+            papers.
     """
 
     discount: ClosedUnitInterval = 0.99
@@ -65,6 +70,7 @@ class AdvantageConfig(Section):
     standardize: bool = True
     ridge: PositiveFinite = 1e-5
     value_baseline: ValueBaselineName = "linear"
+    bootstrap_at_time_limits: bool = False
 
 
 @dataclass(frozen=True)
@@ -79,22 +85,6 @@ class ProcessedRollouts:
 
     batch: Batch
     explained_variance: Tensor
-
-
-def discounted_sum(x: Tensor, discount: float) -> Tensor:
-    """Sums the future: y_t = sum over s >= t of discount^(s - t) x_s.
-
-    Args:
-        x: Shape (..., time).
-        discount: Discount of the future, in [0, 1].
-
-    Returns:
-        y, same shape.
-    """
-    time = torch.arange(x.shape[-1], device=x.device)
-    lag = time[:, None] - time[None, :]
-    matrix = torch.where(lag >= 0, torch.as_tensor(discount, dtype=x.dtype) ** lag.clamp(min=0), 0.0)
-    return x @ matrix.to(x.dtype)
 
 
 def gae(rewards: Tensor, values: Tensor, mask: Tensor, discount: float, gae_lambda: float) -> Tensor:
@@ -154,15 +144,19 @@ def process(
         normalizer: What the policy saw observations through, if it did.
 
     Raises:
-        UserError: If the value baseline predicts numbers that are not finite, or of another shape.
+        UserError: If the value baseline predicts numbers that are not finite, or of another shape; see also
+            `bootstrapped_rewards`.
     """
     if normalizer is not None:
-        rollouts = replace(rollouts, observations=normalizer(rollouts.observations))
-    mask = rollouts.mask
-    returns = discounted_sum(rollouts.rewards * mask, config.discount)
-    values = (baseline or make_value_baseline(config)).fit(rollouts.observations, returns, mask)
+        rollouts = normalizer.seen(rollouts)
+    mask, rewards = rollouts.mask, rollouts.rewards
+    baseline = baseline or make_value_baseline(config)
+    if config.bootstrap_at_time_limits:
+        rewards = bootstrapped_rewards(rollouts, baseline, config.discount)
+    returns = discounted_sum(rewards * mask, config.discount)
+    values = baseline.fit(rollouts.observations, returns, mask)
     _check_values(values, mask)
-    advantages = gae(rollouts.rewards, values, mask, config.discount, config.gae_lambda)
+    advantages = gae(rewards, values, mask, config.discount, config.gae_lambda)
     if config.standardize:
         advantages = standardize(advantages, mask, rounding_noise(mask, returns, values))
     explained = explained_variance(values, returns, mask)

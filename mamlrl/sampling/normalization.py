@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from typing import Any, Self
 
 import torch
@@ -91,6 +91,15 @@ class ObservationNormalizer:
             return ((observations - mean) / std).clamp(-CLIP, CLIP)
 
         return normalize if self.count else _as_it_is
+
+    def seen(self, rollouts: Rollouts) -> Rollouts:
+        """Returns rollouts with the observations that the policy saw."""
+        last = rollouts.last_observations
+        return replace(
+            rollouts,
+            observations=self(rollouts.observations),
+            last_observations=None if last is None else self(last),
+        )
 
     @property
     def mean_and_std(self) -> tuple[Tensor, Tensor]:

@@ -11,7 +11,7 @@ from torch.nn.functional import pad
 
 from mamlrl.metric_names import RETURN
 
-WITHOUT_TIME = ("last_observations", "info")
+WITHOUT_TIME = ("last_observations", "terminated", "info")
 
 
 @dataclass(frozen=True)
@@ -25,6 +25,8 @@ class Rollouts:
         mask: 1 while the episode was running, else 0, shape (task, episode, time).
         outputs: Parameters of the distribution each action was drawn from, shape (task, episode, time, K).
         last_observations: After the last action of each episode, shape (task, episode, D); None if not known.
+        terminated: Whether each episode reached the task's own end rather than being cut off, shape (task,
+            episode); None if not known.
         info: Numbers from the environment, reduced over each episode, shape (task, episode, key); None for none.
     """
 
@@ -34,6 +36,7 @@ class Rollouts:
     mask: Tensor
     outputs: Tensor
     last_observations: Tensor | None = None
+    terminated: Tensor | None = None
     info: Tensor | None = None
 
     @property

@@ -71,6 +71,7 @@ class TaskGroup:
         self._device = device
         self._watch = watch
         self._last_observations: Array = np.zeros(0)
+        self._terminated: Array = np.zeros(0)
         space = env.single_action_space
         check_room(self.checked.name, space)
         scaling = config.action_scaling(space)
@@ -101,7 +102,8 @@ class TaskGroup:
             if self.env.xp is not np:
                 rollouts = until_all_ended(rollouts)
             last = self._by_task(self._last_observations, params.dtype)
-            rollouts = replace(rollouts, last_observations=last)
+            terminated = self._by_task(self._terminated, torch.bool)
+            rollouts = replace(rollouts, last_observations=last, terminated=terminated)
             diverged = self._by_task(self.checked.diverged(), torch.bool)
             fault = first_fault(rollouts, ~diverged, self.action_limit)
             if fault is not None:
@@ -123,6 +125,7 @@ class TaskGroup:
         observation = self._last_observations = self.checked.reset(seeds)
         self._info.begin()
         running = xp.ones(self.env.num_envs, dtype=xp.bool, device=self.env.device)
+        self._terminated = ~running
         self._tell(xp.zeros(self.env.num_envs), running)
         for time, step_noise in enumerate(noise):
             if may_be_any(~running):
@@ -134,6 +137,7 @@ class TaskGroup:
             self._info.add()
             yield observations, actions, outputs, rewards, running
             ended = running & (terminated | truncated)
+            self._terminated = self._terminated | (running & terminated)
             if may_be_any(ended):
                 last = self._last_observations
                 self._last_observations = xp.where(rows(ended, last), observation, last)

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from mamlrl.errors import UserError
 from mamlrl.losses.derivatives import task_blocks
 from mamlrl.threads import map_blocks
 
@@ -31,6 +32,33 @@ class ValueBaseline(ABC):
             Predicted returns, shape (task, episode, time), float64; those of masked steps are not used.
         """
 
+    def final_values(
+        self, observations: Tensor, returns: Tensor, mask: Tensor, last_observations: Tensor, weights: Tensor
+    ) -> Tensor:
+        """Predicts the values of what was observed after the last step of each episode, as if it had gone on.
+
+        Values are those of the observation alone, whatever the time, and fit returns + weights * the value of the
+        episode's last observation. A baseline without them serves unless `advantages.bootstrap_at_time_limits`.
+
+        Args:
+            observations: Shape (task, episode, time, D).
+            returns: Discounted returns until the end of the episode, shape (task, episode, time), float64.
+            mask: 1 while the episode was running, else 0, shape (task, episode, time).
+            last_observations: After the last step, shape (task, episode, D).
+            weights: How much of the last observation's value each step gets: its discount, or 0 where the episode
+                reached its own end, shape (task, episode, time).
+
+        Returns:
+            Shape (task, episode), float64.
+
+        Raises:
+            UserError: If the baseline does not predict them.
+        """
+        raise UserError(
+            f"advantages.bootstrap_at_time_limits: the value baseline {type(self).__name__} has no final_values; "
+            "write them, or choose linear"
+        )
+
 
 @dataclass(frozen=True)
 class LinearFeatureBaseline(ValueBaseline):
@@ -49,6 +77,26 @@ class LinearFeatureBaseline(ValueBaseline):
             return fit_values(baseline_features(observations[block]), returns[block], mask[block], self.ridge)
 
         return torch.cat(map_blocks(fit_block, task_blocks(mask.flatten(1))))
+
+    def final_values(
+        self, observations: Tensor, returns: Tensor, mask: Tensor, last_observations: Tensor, weights: Tensor
+    ) -> Tensor:
+        """See `ValueBaseline.final_values`: a fixed point of least squares, on features of observations alone.
+
+        With phi the features of a step, phi' those of its episode's last observation, R its return and w its
+        weight, the coefficients c solve (sum phi (phi - w phi')^T + ridge I) c = sum phi R (least-squares temporal
+        differences, Bradtke & Barto 1996).
+        """
+        features, last = (
+            torch.cat([clipped, clipped**2, torch.ones_like(clipped[..., :1])], dim=-1)
+            for clipped in (x.double().clamp(-10, 10) for x in (observations, last_observations))
+        )
+        design = features * mask[..., None]
+        flat = design.flatten(1, 2)
+        weighted = (design * weights[..., None]).sum(dim=2)  # (task, episode, F)
+        matrix = flat.mT @ flat - weighted.mT @ last
+        coefficients = ridge_solution(matrix, flat.mT @ returns.double().flatten(1, 2)[..., None], self.ridge)
+        return (last @ coefficients)[..., 0]
 
 
 def baseline_features(observations: Tensor) -> Tensor:
@@ -93,6 +141,19 @@ def fit_values(features: Tensor, returns: Tensor, mask: Tensor, ridge: float = 1
         penalty = torch.where(finite, penalty, 10 * penalty)
     weights = torch.where(finite, weights, 0.0)
     return (design @ weights).view_as(mask)
+
+
+def ridge_solution(matrix: Tensor, moment: Tensor, ridge: float) -> Tensor:
+    """Solves (matrix + ridge I) x = moment of every task, 0 where the solution is not finite.
+
+    Args:
+        matrix: Shape (task, F, F), not necessarily symmetric.
+        moment: Shape (task, F, 1).
+        ridge: Regularisation.
+    """
+    identity = torch.eye(matrix.shape[-1], dtype=matrix.dtype, device=matrix.device)
+    solution, _ = torch.linalg.solve_ex(matrix + ridge * identity, moment)
+    return torch.where(solution.isfinite().all(dim=1, keepdim=True), solution, 0.0)
 
 
 def rounding_noise(mask: Tensor, *numbers: Tensor) -> Tensor:

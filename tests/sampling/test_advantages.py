@@ -8,7 +8,8 @@ from random_rollouts import ACTIONS, EPISODES, NO_NOISE, TASKS, TIME, make_mask,
 from mamlrl.losses.batches import Batch
 from mamlrl.losses.policy_losses import Reinforce, Surrogate
 from mamlrl.networks.gaussian import DiagonalGaussian
-from mamlrl.sampling.advantages import AdvantageConfig, discounted_sum, gae, process, standardize
+from mamlrl.sampling.advantages import AdvantageConfig, gae, process, standardize
+from mamlrl.sampling.discounting import discounted_sum
 from mamlrl.sampling.rollouts import Rollouts, tensors_of
 
 

@@ -5,7 +5,8 @@ import pytest
 import torch
 from random_rollouts import make_rollouts
 
-from mamlrl.sampling.advantages import AdvantageConfig, discounted_sum, make_value_baseline, process
+from mamlrl.sampling.advantages import AdvantageConfig, make_value_baseline, process
+from mamlrl.sampling.discounting import discounted_sum
 from mamlrl.sampling.value_baseline import (
     LinearFeatureBaseline,
     ValueBaseline,

@@ -13,7 +13,7 @@ from mamlrl.envs.adapter.flattening import flattened
 from mamlrl.envs.adapter.own_tasks import SampleTasks, SetTask, tasks_of_environment, tasks_of_functions
 from mamlrl.envs.adapter.probe import check_episode
 from mamlrl.envs.adapter.sub_env import Recipe
-from mamlrl.envs.adapter.task_source import TaskSource
+from mamlrl.envs.adapter.task_source import Split, TaskSource
 from mamlrl.envs.adapter.varied_tasks import VariedTasks
 from mamlrl.envs.adapter.vector_env import GymnasiumVectorEnv
 from mamlrl.envs.arguments import check_whole_number
@@ -53,6 +53,7 @@ class GymnasiumFamily:
         num_envs: int = 1,
         *,
         tasks: Mapping[str, Any] | None = None,
+        held_out: Mapping[Split, Mapping[str, Any]] | None = None,
         workers: int = 0,
         info: tuple[str, ...] = (),
         horizon: int | None = None,
@@ -64,6 +65,7 @@ class GymnasiumFamily:
         Args:
             num_envs: Number of sub-environments.
             tasks: Distribution by attribute, the setting `env.tasks`.
+            held_out: The settings `env.validation_tasks` and `env.test_tasks`, by split.
             workers: Processes that step them; 0 for this one alone.
             info: Keys of the environments' info that this one's info has, too.
             horizon: Steps after which an episode is truncated; by default, the environment's own limit.
@@ -82,7 +84,7 @@ class GymnasiumFamily:
             kwargs["max_episode_steps"] = horizon
         env = self._make(kwargs, has_tasks=bool(tasks) or self._find_tasks is not tasks_of_environment)
         try:
-            source = VariedTasks(tasks, env, kwargs) if tasks else self._find_tasks(env)
+            source = VariedTasks(tasks, env, kwargs, held_out) if tasks else self._find_tasks(env)
             if source is None:
                 raise NoTasksError(self._name)
             if horizon is None and env.spec is not None:
@@ -126,6 +128,7 @@ def task_env(
     set_task: SetTask,
     *,
     sample_test_tasks: SampleTasks | None = None,
+    sample_validation_tasks: SampleTasks | None = None,
     task_space: Box | None = None,
 ) -> GymnasiumFamily:
     """Makes a task family of an ordinary environment, by three functions.
@@ -137,6 +140,7 @@ def task_env(
             each meta-batch; of other objects, a thousand are drawn once, and numbered.
         set_task: Sets a task in an environment; `reset` is called next.
         sample_test_tasks: Draws tasks to evaluate on; `sample_tasks` by default.
+        sample_validation_tasks: Draws tasks to choose by, see `evaluation.every`; `sample_tasks` by default.
         task_space: Space of a task that is numbers; unbounded by default.
 
     Returns:
@@ -155,10 +159,10 @@ def task_env(
         >>> family(num_envs=6).horizon
         200
     """
-    test = sample_test_tasks or sample_tasks
+    held_out = {"validation": sample_validation_tasks or sample_tasks, "test": sample_test_tasks or sample_tasks}
 
     def find_tasks(env: gymnasium.Env[Any, Any]) -> TaskSource:
-        return tasks_of_functions(sample_tasks, test, set_task, task_space)
+        return tasks_of_functions({"train": sample_tasks, **held_out}, set_task, task_space)
 
     family = GymnasiumFamily(make_env, getattr(make_env, "__qualname__", "the environment"), find_tasks)
     update_wrapper(family, make_env, updated=())  # a checkpoint then says whose it is

@@ -1,8 +1,8 @@
-"""Distributions of single numbers, by name: `uniform`, `log_uniform` and `choice`."""
+"""Distributions of single numbers by name: `uniform`, `log_uniform`, `choice`; `list` has one for each task."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from mamlrl.envs.arguments import check_range
 from mamlrl.errors import suggestion
 
-NAMES = ("uniform", "log_uniform", "choice")
+NAMES = ("uniform", "log_uniform", "choice", "list")
 
 
 def is_number(value: Any) -> bool:
@@ -25,8 +25,15 @@ class NumberDistribution:
     Values that are numbers stand for themselves; other values of a choice are numbered from 0.
 
     Args:
-        name: `uniform` on an interval, `log_uniform`, whose logarithm is uniform, or `choice` among values.
-        arguments: [low, high], or the values to choose from.
+        name: `uniform` on an interval, `log_uniform`, whose logarithm is uniform, `choice` among values, or
+            `list`, of which each task has one.
+        arguments: [low, high], or the values.
+
+    Attributes:
+        name: Its name.
+        choices: The values of a choice or a list; empty for intervals.
+        low: Lowest number.
+        high: Highest number.
 
     Raises:
         ValueError: If there is no such distribution, or it has other arguments.
@@ -41,12 +48,11 @@ class NumberDistribution:
             raise ValueError(
                 f"there is no distribution {name!r}, only {', '.join(NAMES)}{suggestion(name, NAMES)}"
             )
-        self._name = name
+        self.name = name
         self.choices: list[Any] = []
-        if name == "choice":
-            self.choices = _checked_choices(arguments)
-            numbers = self._numbers()
-            self.low, self.high = float(min(numbers)), float(max(numbers))
+        if name in ("choice", "list"):
+            self.choices = _checked_choices(name, arguments)
+            self.number_among(self.choices)
             return
         self.low, self.high = check_range(name, arguments)
         if name == "log_uniform" and self.low <= 0:
@@ -60,15 +66,18 @@ class NumberDistribution:
         ((name, arguments),) = setting.items()
         return cls(str(name), arguments)
 
-    def _numbers(self) -> list[float]:
-        """The numbers that stand for the choices."""
-        return self.choices if is_number(self.choices[0]) else list(range(len(self.choices)))
+    def number_among(self, values: Sequence[Any]) -> None:
+        """Numbers choices that are no numbers by their places among values, of other distributions too."""
+        self._values = list(values)
+        numbers = self.choices if is_number(self.choices[0]) else [values.index(each) for each in self.choices]
+        self.numbers = np.asarray(numbers, dtype=np.float64)
+        self.low, self.high = float(self.numbers.min()), float(self.numbers.max())
 
     def sample(self, rng: np.random.Generator, size: int) -> NDArray[np.float64]:
         """Draws numbers, shape (size,)."""
         if self.choices:
-            return np.asarray(self._numbers(), dtype=np.float64)[rng.integers(len(self.choices), size=size)]
-        if self._name == "uniform":
+            return self.numbers[rng.integers(len(self.choices), size=size)]
+        if self.name == "uniform":
             return rng.uniform(self.low, self.high, size)
         return np.clip(np.exp(rng.uniform(np.log(self.low), np.log(self.high), size)), self.low, self.high)
 
@@ -77,19 +86,19 @@ class NumberDistribution:
         if not self.choices:
             return float(number)
         if not is_number(self.choices[0]):
-            return self.choices[round(number)]
-        whole = all(isinstance(choice, int) for choice in self.choices) and float(number).is_integer()
+            return self._values[round(number)]
+        whole = all(isinstance(choice, int) for choice in self._values) and float(number).is_integer()
         return int(number) if whole else float(number)
 
 
-def _checked_choices(values: Any) -> list[Any]:
+def _checked_choices(name: str, values: Any) -> list[Any]:
     alike = isinstance(values, list | tuple) and len(values) >= 1
     if not alike or len({_kind(value) for value in values} | {""}) > 2 or _kind(values[0]) == "":
         raise ValueError(
-            f"choice must be a list of numbers, of truth values or of texts, such as [-10, 10], got {values}"
+            f"{name} must be a list of numbers, of truth values or of texts, such as [-10, 10], got {values}"
         )
     if is_number(values[0]) and not np.isfinite(np.asarray(values, dtype=np.float64)).all():
-        raise ValueError(f"choice must have finite numbers, got {values}")
+        raise ValueError(f"{name} must have finite numbers, got {values}")
     return list(values)
 
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import pickle
 import random
 import re
-from collections.abc import Callable, Iterator
+import textwrap
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -38,6 +40,34 @@ def listed(name: str, draw: Callable[[int], Any], seed: int) -> list[Any]:
             "np_random, which reset(seed=...) seeds"
         )
     return tasks
+
+
+def same_tasks(one: Sequence[Any], other: Sequence[Any]) -> bool:
+    """Returns whether two lists hold the same tasks in the same order, as far as their bytes tell."""
+    return [_bytes(task) for task in one] == [_bytes(task) for task in other]
+
+
+def check_apart(lists: Sequence[tuple[str, Sequence[Any]]]) -> None:
+    """Refuses lists of different methods, by their names, that have a task in common.
+
+    Raises:
+        UserError: If two have one.
+    """
+    for index, (name, tasks) in enumerate(lists):
+        known = {_bytes(task) for task in tasks}
+        for other, others in lists[:index]:
+            common = next((task for task in others if _bytes(task) in known), None)
+            if other != name and common is not None:
+                text = textwrap.shorten(str(common), 60, placeholder=" ...")
+                raise UserError(f"env.id: {other} and {name} both return {text}; no task may be in two lists")
+
+
+def _bytes(task: Any) -> bytes:
+    """What tells a task from others; of those that cannot be pickled, that they are this object."""
+    try:
+        return pickle.dumps(task)
+    except Exception:
+        return str(id(task)).encode()
 
 
 def _text(task: Any) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import Any
 
@@ -12,40 +12,57 @@ import numpy as np
 from gymnasium.spaces import Box
 from numpy.typing import NDArray
 
-from mamlrl.envs.adapter.listing import LISTED, listed, told
-from mamlrl.envs.adapter.task_source import TaskSource
+from mamlrl.envs.adapter.listing import LISTED, check_apart, listed, same_tasks, told
+from mamlrl.envs.adapter.task_source import SPLITS, Split, TaskSource
 from mamlrl.errors import UserError
 
 SETTERS = ("set_task", "reset_task")  # Meta-World's and learn2learn's name, and pytorch-maml-rl's
-TRAIN_SEED, TEST_SEED = 0, 1  # of lists
+METHODS: dict[Split, str] = {  # that draw tasks
+    "train": "sample_tasks",
+    "validation": "sample_validation_tasks",
+    "test": "sample_test_tasks",
+}
+SEEDS: dict[Split, int] = {"train": 0, "test": 1, "validation": 2}  # of lists
 
 SetTask = Callable[[gymnasium.Env[Any, Any], Any], object]
 SampleTasks = Callable[[np.random.Generator, int], Sequence[Any] | NDArray[Any]]
 
 
 class ListedTasks(TaskSource):
-    """Tasks that are any objects, numbered in a list: those to train on, then those to evaluate on.
+    """Tasks that are any objects, numbered in a list: those to train on, to evaluate on, and to choose by.
 
     Args:
         train: Tasks to train on.
         test: Tasks to evaluate on.
         set_task: Sets a task in an environment.
+        validation: Tasks to choose by.
     """
 
-    def __init__(self, train: Sequence[Any], test: Sequence[Any], set_task: SetTask) -> None:
-        self._listed = [*train, *test]
+    def __init__(
+        self, train: Sequence[Any], test: Sequence[Any], set_task: SetTask, validation: Sequence[Any] = ()
+    ) -> None:
+        self._listed = [*train, *test, *validation]
         self._set_task = set_task
-        self._num_train = len(train)
-        self.count = min(len(train), len(test))
+        self._num_train, self._num_held_out = len(train), len(train) + len(test)
         self.space = Box(0.0, len(self._listed) - 1.0, (1,), np.float64)
+
+    def count(self, split: Split) -> int:
+        """See `TaskSource.count`."""
+        ends = {"train": (0, self._num_train), "test": (self._num_train, self._num_held_out)}
+        first, end = ends.get(split, (self._num_held_out, len(self._listed)))
+        return end - first
 
     def sample(self, rng: np.random.Generator, num_tasks: int) -> NDArray[np.float64]:
         """See `TaskSource.sample`; tasks are different ones as long as there are enough."""
         return _choose(rng, 0, self._num_train, num_tasks)
 
+    def sample_validation(self, rng: np.random.Generator, num_tasks: int) -> NDArray[np.float64]:
+        """See `TaskSource.sample_validation`."""
+        return _choose(rng, self._num_held_out, len(self._listed), num_tasks)
+
     def sample_test(self, rng: np.random.Generator, num_tasks: int) -> NDArray[np.float64]:
         """See `TaskSource.sample_test`."""
-        return _choose(rng, self._num_train, len(self._listed), num_tasks)
+        return _choose(rng, self._num_train, self._num_held_out, num_tasks)
 
     def set(self, env: gymnasium.Env[Any, Any], task: NDArray[np.float64]) -> None:
         """See `TaskSource.set`."""
@@ -62,25 +79,26 @@ class NumberedTasks(TaskSource):
 
     Args:
         space: Space of a task, of shape () where each is a single number; then `set_task` gets a number.
-        sample_tasks: Draws tasks to train on.
-        sample_test_tasks: Draws tasks to evaluate on.
+        samplers: Draw tasks of each split.
         set_task: Sets a task in an environment.
     """
 
-    def __init__(
-        self, space: Box, sample_tasks: SampleTasks, sample_test_tasks: SampleTasks, set_task: SetTask
-    ) -> None:
+    def __init__(self, space: Box, samplers: Mapping[Split, SampleTasks], set_task: SetTask) -> None:
         self._single = space.shape == ()
         self.space = Box(space.low[None], space.high[None], dtype=np.float64) if self._single else space
-        self._sample_tasks, self._sample_test_tasks, self._set_task = sample_tasks, sample_test_tasks, set_task
+        self._samplers, self._set_task = samplers, set_task
 
     def sample(self, rng: np.random.Generator, num_tasks: int) -> NDArray[np.float64]:
         """See `TaskSource.sample`."""
-        return self._array(self._sample_tasks(rng, num_tasks))
+        return self._array(self._samplers["train"](rng, num_tasks))
+
+    def sample_validation(self, rng: np.random.Generator, num_tasks: int) -> NDArray[np.float64]:
+        """See `TaskSource.sample_validation`."""
+        return self._array(self._samplers["validation"](rng, num_tasks))
 
     def sample_test(self, rng: np.random.Generator, num_tasks: int) -> NDArray[np.float64]:
         """See `TaskSource.sample_test`."""
-        return self._array(self._sample_test_tasks(rng, num_tasks))
+        return self._array(self._samplers["test"](rng, num_tasks))
 
     def _array(self, tasks: Any) -> NDArray[np.float64]:
         array = np.asarray(tasks, dtype=np.float64)
@@ -95,49 +113,61 @@ class NumberedTasks(TaskSource):
         return f"task {', '.join(f'{number:.3g}' for number in task.ravel())}"
 
 
-def tasks_of_functions(
-    sample_tasks: SampleTasks, sample_test_tasks: SampleTasks, set_task: SetTask, space: Box | None
-) -> TaskSource:
+def tasks_of_functions(samplers: Mapping[Split, SampleTasks], set_task: SetTask, space: Box | None) -> TaskSource:
     """Returns the tasks of Python functions: `NumberedTasks` if they are numbers, otherwise `ListedTasks`.
 
+    Args:
+        samplers: Draw tasks of each split; those that are no function of their own are that of `train`.
+        set_task: Sets a task in an environment.
+        space: Space of a task that is numbers; unbounded by default.
+
     Raises:
-        UserError: If a function raises an error, or draws no tasks.
+        UserError: If a function raises an error, draws no tasks, or a task of another split.
     """
     with told("sample_tasks"):
-        two = list(sample_tasks(np.random.default_rng(TRAIN_SEED), 2))
+        two = list(samplers["train"](np.random.default_rng(SEEDS["train"]), 2))
     try:
         numbers = np.asarray(two)
     except ValueError:  # of different lengths
         numbers = np.zeros(0, dtype=object)
     if numbers.dtype.kind in "fiu":
         unbounded = Box(-np.inf, np.inf, numbers.shape[1:], np.float64)
-        return NumberedTasks(space or unbounded, sample_tasks, sample_test_tasks, set_task)
-    train, test = (
-        listed("sample_tasks", partial(_drawn_with, draw), seed)
-        for draw, seed in ((sample_tasks, TRAIN_SEED), (sample_test_tasks, TEST_SEED))
-    )
-    return ListedTasks(train, test, set_task)
+        return NumberedTasks(space or unbounded, samplers, set_task)
+    names = {
+        split: METHODS[split if draw is not samplers["train"] else "train"] for split, draw in samplers.items()
+    }
+    draws = {split: partial(_drawn_with, draw) for split, draw in samplers.items()}
+    return _listed_tasks(names, draws, set_task)
 
 
 def tasks_of_environment(env: gymnasium.Env[Any, Any]) -> TaskSource | None:
     """Returns the tasks that an environment has by itself, None if it has none.
 
-    They are listed once: as many as `LISTED` to train on and to evaluate on, or as the environment gives.
+    They are listed once: as many as `LISTED` to train on, to choose by and to evaluate on, or as the environment
+    gives.
 
     Raises:
-        UserError: If it has `sample_tasks` and neither `set_task` nor `reset_task`, or they do not work.
+        UserError: If it has `sample_tasks` and neither `set_task` nor `reset_task`, they do not work, or a task
+            is of two splits that have methods of their own.
     """
     if not env.has_wrapper_attr("sample_tasks"):
         return None
     setter = next((name for name in SETTERS if env.has_wrapper_attr(name)), None)
     if setter is None:
         raise UserError(f"env.id: the environment has sample_tasks, and needs {' or '.join(SETTERS)}, too")
-    other = "sample_test_tasks" if env.has_wrapper_attr("sample_test_tasks") else "sample_tasks"
-    train, test = (
-        listed(name, partial(_drawn, env, name), seed)
-        for name, seed in (("sample_tasks", TRAIN_SEED), (other, TEST_SEED))
-    )
-    return ListedTasks(train, test, partial(_call_setter, setter))
+    names = {split: name if env.has_wrapper_attr(name) else "sample_tasks" for split, name in METHODS.items()}
+    draws = {split: partial(_drawn, env, name) for split, name in names.items()}
+    return _listed_tasks(names, draws, partial(_call_setter, setter))
+
+
+def _listed_tasks(
+    names: Mapping[Split, str], draws: Mapping[Split, Callable[[int], Any]], set_task: SetTask
+) -> ListedTasks:
+    lists = {split: listed(names[split], draws[split], SEEDS[split]) for split in SPLITS}
+    if names["validation"] == names["train"] and same_tasks(lists["validation"], lists["train"]):
+        lists["validation"] = []  # there are so few tasks that all are trained on
+    check_apart([(names[split], lists[split]) for split in SPLITS])
+    return ListedTasks(lists["train"], lists["test"], set_task, lists["validation"])
 
 
 def _call_setter(name: str, env: gymnasium.Env[Any, Any], task: Any) -> None:

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from typing import Any
+from typing import Any, Literal
 
 import gymnasium
 import numpy as np
 from gymnasium.spaces import Box
 from numpy.typing import NDArray
+
+Split = Literal["train", "validation", "test"]
+SPLITS: tuple[Split, ...] = ("train", "validation", "test")
 
 
 class TaskSource(ABC):
@@ -16,15 +19,21 @@ class TaskSource(ABC):
 
     Attributes:
         space: Space of one task's numbers.
-        count: How many tasks there are to train on, and to evaluate on; None for as many as anybody wants.
     """
 
     space: Box
-    count: int | None = None
 
     @abstractmethod
     def sample(self, rng: np.random.Generator, num_tasks: int) -> NDArray[np.float64]:
         """Draws tasks to train on, shape (num_tasks, *space.shape)."""
+
+    def count(self, split: Split) -> int | None:
+        """Returns how many tasks of a list a split has; None for as many as anybody wants."""
+        return None
+
+    def sample_validation(self, rng: np.random.Generator, num_tasks: int) -> NDArray[np.float64]:
+        """Draws tasks to choose by, shape (num_tasks, *space.shape)."""
+        return self.sample(rng, num_tasks)
 
     def sample_test(self, rng: np.random.Generator, num_tasks: int) -> NDArray[np.float64]:
         """Draws tasks to evaluate on, shape (num_tasks, *space.shape)."""

@@ -42,6 +42,10 @@ class GymnasiumVectorEnv(TaskVectorEnv):
         """See `TaskEnv.sample_tasks`."""
         return self.task_source.sample(rng, num_tasks)
 
+    def sample_validation_tasks(self, rng: np.random.Generator, num_tasks: int) -> NDArray[np.float64]:
+        """See `TaskEnv.sample_validation_tasks`."""
+        return self.task_source.sample_validation(rng, num_tasks)
+
     def sample_test_tasks(self, rng: np.random.Generator, num_tasks: int) -> NDArray[np.float64]:
         """See `TaskEnv.sample_test_tasks`."""
         return self.task_source.sample_test(rng, num_tasks)

@@ -11,6 +11,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from mamlrl.envs.adapter.task_source import Split
 from mamlrl.evaluation.evaluation import evaluation_estimator
 from mamlrl.evaluation.policy_evaluation import PolicyEvaluation
 from mamlrl.evaluation.tasks import checked_tasks
@@ -39,6 +40,7 @@ class PolicyEvaluator:
     def __init__(self, experiment: PolicyExperiment, validation: bool = False) -> None:
         settings = experiment.evaluation
         shots = settings.adaptation_episodes or settings.episodes_per_task
+        split: Split = "validation" if validation else "test"
         self._experiment = experiment
         self._validation = validation
         self._assembly = assemble_policy(
@@ -48,9 +50,10 @@ class PolicyEvaluator:
             replace(experiment.sampling, episodes_per_task=shots),
             partial(evaluation_estimator, settings, experiment.adaptation),
             budget=finished_budget,
+            split=split,
         )
         apart = settings.adaptation_episodes or settings.deterministic
-        self._reporting = _reporting_sampler(experiment) if apart else None
+        self._reporting = _reporting_sampler(experiment, split) if apart else None
 
     def evaluate(
         self,
@@ -131,10 +134,10 @@ def with_tasks(experiment: PolicyExperiment, count: int) -> PolicyExperiment:
     return replace(experiment, evaluation=replace(experiment.evaluation, tasks=max(count, 1)))
 
 
-def _reporting_sampler(experiment: PolicyExperiment) -> Sampler:
+def _reporting_sampler(experiment: PolicyExperiment, split: Split) -> Sampler:
     """Returns what collects the episodes to report, where they are not those to adapt on."""
     settings = experiment.evaluation
     sampling = replace(experiment.sampling, episodes_per_task=settings.episodes_per_task)
     check_number_of_episodes(settings.tasks, settings.episodes_per_task)
-    envs = make_task_envs(experiment.env, settings.tasks, sampling, experiment.device)
+    envs = make_task_envs(experiment.env, settings.tasks, sampling, experiment.device, split)
     return assemble_acting(experiment, envs, settings.seed, sampling, budget=finished_budget).sampler

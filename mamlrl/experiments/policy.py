@@ -13,7 +13,7 @@ from mamlrl.outer.build import OuterOptimizerName
 from mamlrl.outer.promp import PrompConfig
 from mamlrl.outer.trust_region import TrustRegionConfig
 from mamlrl.sampling.advantages import AdvantageConfig
-from mamlrl.sampling.build import EnvConfig
+from mamlrl.sampling.env_settings import EnvConfig
 from mamlrl.sampling.settings import SamplingConfig
 from mamlrl.settings.numbers import NonNegativeFinite, NonNegativeInt, PositiveInt
 

@@ -11,6 +11,7 @@ from mamlrl.adaptation.build import make_estimator
 from mamlrl.adaptation.estimator import Estimator
 from mamlrl.devices import make_device
 from mamlrl.envs import TaskEnv
+from mamlrl.envs.adapter.task_source import Split
 from mamlrl.errors import UserError
 from mamlrl.experiments.policy import PolicyExperiment
 from mamlrl.experiments.supervised import SupervisedExperiment
@@ -95,6 +96,7 @@ def assemble_policy(
     sampling: SamplingConfig | None = None,
     estimator: EstimatorMaker | None = None,
     budget: Budget = shared_budget,
+    split: Split = "train",
 ) -> PolicyAssembly:
     """Assembles all of an experiment's inner loop, its environments included.
 
@@ -107,6 +109,7 @@ def assemble_policy(
         sampling: How episodes are collected; as in training by default.
         estimator: Makes the inner loop's estimator; that of training by default.
         budget: See `assemble_acting`.
+        split: Which tasks are to be drawn.
 
     Raises:
         UserError: If the environment or the device is not available, or settings do not fit.
@@ -116,7 +119,7 @@ def assemble_policy(
     sampling = sampling or experiment.sampling
     make_device(experiment.device)  # before environments are made
     check_number_of_episodes(num_tasks, sampling.episodes_per_task)
-    envs = make_task_envs(experiment.env, num_tasks, sampling, experiment.device)
+    envs = make_task_envs(experiment.env, num_tasks, sampling, experiment.device, split)
     acting = assemble_acting(experiment, envs, seed, sampling, budget=budget)
     policy = acting.policy
     steps = max(experiment.adaptation.steps, experiment.evaluation.steps)

@@ -4,66 +4,23 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Callable
-from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any
+from dataclasses import replace
+from typing import Any
 
 import gymnasium
 import numpy as np
 
 from mamlrl.envs import TaskEnv
+from mamlrl.envs.adapter.task_source import Split
 from mamlrl.envs.gymnasium_adapter import GymnasiumFamily, NoTasksError
 from mamlrl.envs.pictures.graphics import choose_platform
 from mamlrl.envs.wrappers.build import WRAPPERS
 from mamlrl.errors import FOREIGN_ERRORS, UserError, one_line, suggestion
 from mamlrl.sampling.creators import argument_names, find_creator, not_a_task_env
 from mamlrl.sampling.env_checks import check_attributes, check_enough_tasks, check_info
-from mamlrl.sampling.episode_info import Reduction, check_keys
+from mamlrl.sampling.env_settings import EnvConfig
 from mamlrl.sampling.settings import SamplingConfig
-from mamlrl.settings.choices import named, text_or_object
-from mamlrl.settings.numbers import NonNegativeInt
-from mamlrl.settings.section import Section
-
-if not TYPE_CHECKING:  # the parser reads what the type checker does not
-    WrapperName = WRAPPERS.name_type("WrapperName")
-    EnvId = text_or_object("EnvId", TaskEnv)
-else:
-    WrapperName = str
-    EnvId = str | TaskEnv | Callable[..., TaskEnv]
-
-
-@dataclass(frozen=True)
-class EnvConfig(Section):
-    """The task family.
-
-    Attributes:
-        id: Gymnasium id of a task environment; in Python also the environment, or what makes it as a vector entry
-            point of Gymnasium does, such as its class.
-        kwargs: Keyword arguments for the environment, such as its horizon.
-        tasks: What differs between tasks of an ordinary Gymnasium environment: the distribution of each attribute,
-            such as `length` or `model.opt.gravity[2]`: `{"uniform": [low, high]}`, `{"log_uniform": [low, high]}`
-            or `{"choice": [value, ...]}`. `{"scale": {"uniform": [low, high]}}` draws factors on the value that
-            the environment has by itself. Several attributes separated by commas get the same number; `make.`
-            begins the name of a keyword argument of the environment.
-        workers: Processes that step ordinary Gymnasium environments, by Gymnasium's `AsyncVectorEnv`; 0 steps them
-            in this process. Results are the same.
-        info: Numbers from the environment to report before and after adaptation: keys of the info that it returns
-            after every step, and how each is reduced over an episode, such as `{"success": "any"}`: `any` (1 if it
-            was ever other than 0), the `last`, the `mean`, or the `sum`.
-        wrappers: Wrappers around it, the innermost first, such as `[task_observation]`.
-    """
-
-    id: EnvId = "mamlrl/Navigation2D-v0"
-    kwargs: dict[str, Any] = field(default_factory=dict)
-    tasks: dict[str, Any] = field(default_factory=dict)
-    workers: NonNegativeInt = 0
-    info: dict[str, Reduction] = field(default_factory=dict)
-    wrappers: tuple[WrapperName, ...] = ()
-
-    def __post_init__(self) -> None:
-        """Checks every field; a key of info cannot have the name of another metric."""
-        super().__post_init__()
-        check_keys(self.info)
+from mamlrl.settings.choices import named
 
 
 def make_task_env(config: EnvConfig, num_envs: int, render_mode: str | None = None) -> TaskEnv:
@@ -104,8 +61,9 @@ def _make(config: EnvConfig, num_envs: int, render_mode: str | None) -> object:
     kwargs = config.kwargs if render_mode is None else {**config.kwargs, "render_mode": render_mode}
     try:
         if isinstance(creator, GymnasiumFamily):
-            info = tuple(config.info)
-            return creator(num_envs, tasks=config.tasks, workers=config.workers, info=info, **kwargs)
+            held_out: dict[Split, Any] = {"validation": config.validation_tasks, "test": config.test_tasks}
+            told = {"workers": config.workers, "info": tuple(config.info)}
+            return creator(num_envs, tasks=config.tasks, held_out=held_out, **told, **kwargs)
         _check_has_tasks(config, name)
         if isinstance(config.id, str):
             mode = "vector_entry_point"
@@ -125,8 +83,9 @@ def _make(config: EnvConfig, num_envs: int, render_mode: str | None) -> object:
 
 def _check_has_tasks(config: EnvConfig, name: str) -> None:
     """Refuses settings that are of ordinary environments alone."""
-    if config.tasks:
-        raise UserError(f"env.tasks: {name} has tasks of its own; leave them out, or see its env.kwargs")
+    given = {"tasks": config.tasks, "test_tasks": config.test_tasks, "validation_tasks": config.validation_tasks}
+    for setting in (setting for setting, value in given.items() if value):
+        raise UserError(f"env.{setting}: {name} has tasks of its own; leave them out, or see its env.kwargs")
     if config.workers:
         raise UserError(f"env.workers: {name} steps all its episodes at once, without workers; leave them at 0")
 
@@ -146,7 +105,11 @@ def _check_given(config: EnvConfig, env: TaskEnv, num_envs: int, render_mode: st
 
 
 def make_task_envs(
-    config: EnvConfig, num_tasks: int, sampling: SamplingConfig, device: str = "cpu"
+    config: EnvConfig,
+    num_tasks: int,
+    sampling: SamplingConfig,
+    device: str = "cpu",
+    split: Split | None = None,
 ) -> list[TaskEnv]:
     """Makes an environment for each group of tasks; several that have threads of their own share the CPUs.
 
@@ -155,6 +118,7 @@ def make_task_envs(
         num_tasks: Number of tasks in all groups.
         sampling: Numbers of groups and of episodes per task.
         device: See `on_device`.
+        split: Which tasks are to be drawn; None if that is not known.
 
     Raises:
         UserError: See `make_task_env`.
@@ -165,7 +129,7 @@ def make_task_envs(
         config = replace(config, kwargs={"num_threads": num_threads, **config.kwargs})
     config = on_device(config, device)
     envs = [make_task_env(config, len(group) * sampling.episodes_per_task) for group in groups]
-    check_enough_tasks(named(config.id), envs[0], num_tasks)
+    check_enough_tasks(named(config.id), envs[0], num_tasks, split)
     check_info(envs[0], tuple(config.info))
     return envs
 

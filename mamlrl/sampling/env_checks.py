@@ -8,10 +8,17 @@ import numpy as np
 from gymnasium.spaces import Box
 
 from mamlrl.envs import TaskEnv
+from mamlrl.envs.adapter.task_source import Split
 from mamlrl.envs.adapter.vector_env import GymnasiumVectorEnv
 from mamlrl.errors import UserError
 from mamlrl.sampling.checked_env import CheckedEnv
 from mamlrl.sampling.episode_info import info_numbers
+
+_OF_SPLITS: dict[Split, tuple[str, str]] = {  # what they are called, and what to do if they are too few
+    "train": ("", "lower meta_batch_size, or give more"),
+    "validation": ("validation ", "lower evaluation.validation_tasks, or give more, see env.validation_tasks"),
+    "test": ("", "lower evaluation.tasks, or give more, see env.test_tasks"),
+}
 
 
 def check_attributes(name: str, env: TaskEnv, num_envs: int) -> None:
@@ -25,24 +32,29 @@ def check_attributes(name: str, env: TaskEnv, num_envs: int) -> None:
         raise UserError(f"env.id: {name} has task_space {task_space}; it must be a Box")
 
 
-def check_enough_tasks(name: str, env: TaskEnv, num_tasks: int) -> None:
+def check_enough_tasks(name: str, env: TaskEnv, num_tasks: int, split: Split | None = None) -> None:
     """Refuses an environment that has fewer tasks in its list than are sampled at the same time.
 
     Args:
         name: Of the environment.
         env: The environment.
         num_tasks: Tasks of a meta-batch, or of an evaluation.
+        split: Which tasks are to be drawn; None for those to train on, and those to evaluate on.
 
     Raises:
         UserError: If there are fewer.
     """
     family = env.unwrapped
-    count = family.task_source.count if isinstance(family, GymnasiumVectorEnv) else None
-    if count is not None and count < num_tasks:
-        raise UserError(
-            f"env.id: {name} has {count} tasks, and {num_tasks} different ones are needed; lower meta_batch_size "
-            "or evaluation.tasks"
-        )
+    if not isinstance(family, GymnasiumVectorEnv):
+        return
+    splits: tuple[Split, ...] = ("train", "test") if split is None else (split,)
+    for each in splits:
+        count = family.task_source.count(each)
+        if count is not None and count < num_tasks:
+            kind, remedy = _OF_SPLITS[each]
+            raise UserError(
+                f"env.id: {name} has {count} {kind}tasks, and {num_tasks} different ones are needed; {remedy}"
+            )
 
 
 def check_info(env: TaskEnv, keys: Sequence[str]) -> None:

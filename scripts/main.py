@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Callable, Sequence
 from functools import partial
@@ -31,6 +32,8 @@ PROGRAMS = {
     "kanji": "draw a data set of real characters, laid out as Omniglot is",
 }
 
+SHARED = ("train", "benchmark")  # programs whose work several processes share
+
 DESCRIPTION = "Meta-reinforcement learning: train policies that adapt to new tasks in a few steps."
 EXAMPLES = [
     "mamlrl train --config navigation2d",
@@ -46,6 +49,8 @@ def main(ready: Callable[[], object] = lambda: None) -> int:
     Args:
         ready: Called when everything is imported that takes long.
     """
+    if "RANK" in os.environ:  # one of several processes, whose sockets write pages when another one ends
+        os.environ.setdefault("TORCH_CPP_LOG_LEVEL", "FATAL")
     return run_program(partial(_run, ready))
 
 
@@ -60,6 +65,8 @@ def _run(ready: Callable[[], object], arguments: Sequence[str]) -> int:
     if name not in PROGRAMS:
         given = f"no program named {arguments[0]}" if arguments else "which program?"
         raise UserError(f"{given}; there are: {', '.join(map(_typed, PROGRAMS))}")
+    if name not in SHARED and int(os.environ.get("WORLD_SIZE", "1")) > 1:
+        raise UserError(f"mamlrl {_typed(name)} runs in one process; start it without torchrun")
     program = import_module(f"mamlrl.scripts.{name}")
     ready()
     status: int = program.run(arguments[1:])

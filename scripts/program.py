@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Callable, Sequence
 from contextlib import redirect_stdout
@@ -50,7 +51,9 @@ def _is_written(output: Stream) -> bool:
 
 def _status(program: Callable[[Sequence[str]], int], arguments: Sequence[str]) -> int:
     try:
-        return program(arguments)
+        if not {"RANK", "WORLD_SIZE"} <= os.environ.keys():
+            return program(arguments)
+        return _in_team(program, arguments)
     except UserError as error:
         note(f"mamlrl: {' '.join(str(error).splitlines())}")
         return 2
@@ -60,6 +63,19 @@ def _status(program: Callable[[Sequence[str]], int], arguments: Sequence[str]) -
         return 2
     except KeyboardInterrupt:
         return 130
+
+
+def _in_team(program: Callable[[Sequence[str]], int], arguments: Sequence[str]) -> int:
+    """Runs a program that was started as one of several processes, of which one alone prints."""
+    from mamlrl.distributed.joining import joined, quiet_unless_first, tells  # noqa: PLC0415 (takes long)
+
+    try:
+        with quiet_unless_first(), joined():
+            return program(arguments)
+    except UserError as error:
+        if tells(error):
+            raise
+        return 2
 
 
 def add_allow_import(command_line: CommandLine) -> None:

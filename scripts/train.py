@@ -13,8 +13,11 @@ if not __package__:  # run as a file, perhaps of a checkout that is not installe
     sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from mamlrl.console import note
+from mamlrl.distributed.exchange import from_first
+from mamlrl.distributed.team import is_first, size
 from mamlrl.errors import UserError
 from mamlrl.experiments.command_line import CommandLine
+from mamlrl.experiments.experiment import Experiment
 from mamlrl.figures.run_picture import RunPicture
 from mamlrl.runs.callbacks import Callback
 from mamlrl.runs.checkpoints import load_checkpoint
@@ -64,11 +67,13 @@ def run(arguments: Sequence[str]) -> int:
     line = command_line()
     options = parse_allowing_imports(line, arguments)
     if options.seeds is not None:
+        if size() > 1:
+            raise UserError("seeds: several processes train one seed together; choose it with --seed")
         return train_seeds(line, options, _folder(line, options))
     folder = _folder(line, options)
+    saved = None
     if options.resume:
-        check_holds_run(folder)
-    saved = load_checkpoint(latest_checkpoint(folder))[0] if options.resume else None
+        saved = from_first(_saved(folder) if is_first() else None)
     experiment = line.experiment(saved)
     callbacks: list[Callback] = [RunSummary(), RunPicture()]
     if options.wandb is not None:
@@ -78,6 +83,11 @@ def run(arguments: Sequence[str]) -> int:
         note(f"stopped; continue with: mamlrl train --output {shlex.quote(str(folder))} --resume")
         return 128 + stopped_by
     return 0
+
+
+def _saved(folder: Path) -> Experiment:
+    check_holds_run(folder)
+    return load_checkpoint(latest_checkpoint(folder))[0]
 
 
 def _folder(line: CommandLine, options: Namespace) -> Path:

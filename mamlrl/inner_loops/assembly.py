@@ -10,6 +10,7 @@ import torch
 from mamlrl.adaptation.build import make_estimator
 from mamlrl.adaptation.estimator import Estimator
 from mamlrl.devices import make_device
+from mamlrl.distributed.team import Share
 from mamlrl.envs import TaskEnv
 from mamlrl.envs.adapter.task_source import Split
 from mamlrl.errors import UserError
@@ -69,6 +70,7 @@ def assemble_acting(
     sampling: SamplingConfig,
     watch: Watch | None = None,
     budget: Budget = shared_budget,
+    share: Share | None = None,
 ) -> ActingAssembly:
     """Assembles an experiment's device, policy, sampler and randomness, to act in environments.
 
@@ -79,13 +81,14 @@ def assemble_acting(
         sampling: How episodes are collected.
         watch: See `TaskGroup`.
         budget: Which episodes to keep where `sampling.unit` is `transitions`.
+        share: Which tasks of a meta-batch these are; all of it by default.
 
     Raises:
         UserError: If the device is not available, or the policy does not fit the environments.
     """
     device = make_device(experiment.device)
     policy = make_policy(envs[0].single_observation_space, envs[0].single_action_space, experiment.policy)
-    sampler = Sampler(envs, policy, sampling, device, watch, budget, experiment.env.info)
+    sampler = Sampler(envs, policy, sampling, device, watch, budget, experiment.env.info, share)
     return ActingAssembly(device, policy, sampler, Randomness.from_seed(seed, HOST))
 
 
@@ -97,6 +100,7 @@ def assemble_policy(
     estimator: EstimatorMaker | None = None,
     budget: Budget = shared_budget,
     split: Split = "train",
+    share: Share | None = None,
 ) -> PolicyAssembly:
     """Assembles all of an experiment's inner loop, its environments included.
 
@@ -110,6 +114,7 @@ def assemble_policy(
         estimator: Makes the inner loop's estimator; that of training by default.
         budget: See `assemble_acting`.
         split: Which tasks are to be drawn.
+        share: See `assemble_acting`; `num_tasks` is then the number of its tasks.
 
     Raises:
         UserError: If the environment or the device is not available, or settings do not fit.
@@ -120,13 +125,17 @@ def assemble_policy(
     make_device(experiment.device)  # before environments are made
     check_number_of_episodes(num_tasks, sampling.episodes_per_task)
     envs = make_task_envs(experiment.env, num_tasks, sampling, experiment.device, split)
-    acting = assemble_acting(experiment, envs, seed, sampling, budget=budget)
+    acting = assemble_acting(experiment, envs, seed, sampling, budget=budget, share=share)
     policy = acting.policy
     steps = max(experiment.adaptation.steps, experiment.evaluation.steps)
     check_policy_memory(policy, envs[0], num_tasks, sampling.episodes_per_task, steps)
     adapting = estimator(policy) if estimator else make_estimator(experiment.adaptation, policy)
     loss = make_inner_loss(experiment.adaptation, policy, adapting)
     pooled = estimator is None and not adapting.scales
+    if pooled and share and len(share.tasks) < share.total:
+        raise UserError(
+            "adaptation.steps: 0 pools the episodes of all tasks, which several processes cannot share"
+        )
     inner_loop = PolicyInnerLoop(acting.sampler, policy, adapting, loss, experiment.advantages, pooled)
     return PolicyAssembly(acting.device, policy, acting.sampler, acting.randomness, inner_loop)
 

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from abc import abstractmethod
+from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from typing import Any
 
 import torch
 from torch import Tensor
 
-from mamlrl.adaptation.estimator import Adaptation, Estimator
+from mamlrl.adaptation.estimator import Estimator
 from mamlrl.experiments.experiment import GradientExperiment
 from mamlrl.finite import check_finite
 from mamlrl.inner_loops.suspects import blamed
@@ -85,7 +86,6 @@ class GradientMetaLearner(Learner):
         self.optimizer.load_state_dict(state["optimizer"])
 
 
-def inner_gradient_norms(adaptation: Adaptation) -> Metrics:
-    """Returns the norm of the first gradient of each adaptation step, the mean over tasks."""
-    norms = [float(update.gradients[0].norm(dim=1).mean()) for update in adaptation.updates]
-    return {f"gradient_norm/inner_{step}": norm for step, norm in enumerate(norms, start=1)}
+def inner_gradient_norms(norms: Sequence[Tensor]) -> Metrics:
+    """Returns the mean over tasks of the norm of the first gradient of each adaptation step, of shape (task,)."""
+    return {f"gradient_norm/inner_{step}": float(each.mean()) for step, each in enumerate(norms, start=1)}

@@ -8,6 +8,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from mamlrl.distributed.exchange import gather, meet
+from mamlrl.distributed.metrics import combined
+from mamlrl.distributed.team import share_of
 from mamlrl.errors import LearningError, UserError
 from mamlrl.experiments.policy import PolicyExperiment
 from mamlrl.inner_loops.assembly import assemble_policy
@@ -18,7 +21,16 @@ from mamlrl.learners.policy_metrics import acting_metrics
 from mamlrl.learners.validation import Validation
 from mamlrl.losses.policy_losses import Surrogate
 from mamlrl.losses.task_losses import TaskLosses
-from mamlrl.metric_names import ENV_STEPS, ITERATION, RETURN, STEPS_PER_SECOND, Metrics, after_step, seconds
+from mamlrl.metric_names import (
+    ENV_STEPS,
+    ITERATION,
+    RETURN,
+    SECONDS,
+    STEPS_PER_SECOND,
+    Metrics,
+    after_step,
+    seconds,
+)
 from mamlrl.outer.build import OUTER_OPTIMIZERS, make_outer_optimizer
 from mamlrl.outer.exploration import exploration_losses
 from mamlrl.outer.objective import MetaObjective
@@ -55,7 +67,8 @@ class MetaLearner(GradientMetaLearner):
                 "exploration_weight: with adaptation.steps 0, no episodes are before adaptation and could be "
                 "credited; leave it at 0, or take steps"
             )
-        assembly = assemble_policy(config, config.meta_batch_size, config.seed)
+        share = share_of("meta_batch_size", config.meta_batch_size)
+        assembly = assemble_policy(config, len(share.tasks), config.seed, share=share)
         self.policy, self.sampler = assembly.policy, assembly.sampler
         self._inner_loop = assembly.inner_loop
         super().__init__(config, assembly.device, assembly.randomness, self.policy, assembly.inner_loop.estimator)
@@ -85,19 +98,19 @@ class MetaLearner(GradientMetaLearner):
             self._check_acts(params, adapted.processed[-1].batch.observations)
             if self.sampler.normalizer is not None:  # for the next meta-iteration
                 self.sampler.normalizer = self.sampler.normalizer.including(adapted.rollouts)
+        transitions = sum(gather(sum(rollouts.transitions for rollouts in adapted.rollouts)))
+        times = combined(seconds(timer.seconds), 1)
+        metrics = {
+            **acting_metrics(adapted, self.config.env.info, self.policy.distribution, self._inner_loop.pooled),
+            **combined(objective.metrics(), self.sampler.num_tasks),
+            **outer_metrics,
+            STEPS_PER_SECOND: transitions / times[f"{SECONDS}sampling"],
+            **times,
+        }
         self.params = params
         self.iteration += 1
-        transitions = sum(rollouts.transitions for rollouts in adapted.rollouts)
         self.env_steps += transitions
-        self._metrics = {
-            ITERATION: self.iteration,
-            ENV_STEPS: self.env_steps,
-            **acting_metrics(adapted, self.config.env.info, self.policy.distribution, self._inner_loop.pooled),
-            **objective.metrics(),
-            **outer_metrics,
-            STEPS_PER_SECOND: transitions / timer.seconds["sampling"],
-            **seconds(timer.seconds),
-        }
+        self._metrics = {ITERATION: self.iteration, ENV_STEPS: self.env_steps, **metrics}
 
     def summary(self) -> dict[str, str]:
         """See `Learner.summary`."""
@@ -128,7 +141,9 @@ class MetaLearner(GradientMetaLearner):
         """Samples tasks, adapts to them, and rolls the adapted policies out; without inner steps, see `pooled`."""
         with self.blamed():
             tasks = self.sampler.sample_tasks(self.randomness.rng, of_episodes=self._inner_loop.pooled)
-            return self._inner_loop.run(self.params, tasks, self.randomness, timer)
+            adapted = self._inner_loop.run(self.params, tasks, self.randomness, timer)
+        meet()
+        return adapted
 
     def sample_losses(self) -> tuple[TaskLosses, TaskLosses]:
         """See `GradientMetaLearner.sample_losses`; the second are on episodes of the adapted policies."""

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+import torch
 from torch import Tensor
 
+from mamlrl.distributed.metrics import of_all_tasks
 from mamlrl.inner_loops.policy import AdaptedTasks
 from mamlrl.learners.gradient_meta_learner import inner_gradient_norms
 from mamlrl.metric_names import RETURN, Metrics, after_step, over_tasks, spread
@@ -16,7 +18,7 @@ from mamlrl.sampling.rollouts import task_values
 def acting_metrics(
     adapted: AdaptedTasks, info: Iterable[str], distribution: Distribution, pooled: bool = False
 ) -> Metrics:
-    """Returns what a meta-iteration tells of its tasks.
+    """Returns what a meta-iteration tells of its tasks, those of all processes.
 
     Args:
         adapted: The adaptation; its last rollouts are those of the adapted policies.
@@ -26,14 +28,21 @@ def acting_metrics(
     """
     values = task_values(adapted.rollouts, info)
     returns = [each.episode_returns() for each in adapted.rollouts] if pooled else values[RETURN]
-    metrics = {**over_tasks(values), **spread(returns)}
-    for step, processed in enumerate(adapted.processed):
-        metrics[after_step("explained_variance", step)] = mean_of_defined(processed.explained_variance)
-    metrics |= inner_gradient_norms(adapted.adaptation)
-    metrics["diverged_simulations"] = adapted.diverged
     batch = adapted.processed[-1].batch
-    entropy = distribution.entropy(batch.outputs)
-    metrics["entropy"] = float((batch.weights * entropy).sum(dim=1).mean())
+    ours = {
+        "returns": returns,
+        "explained variance": [each.explained_variance for each in adapted.processed],
+        "gradients": [update.gradients[0].norm(dim=1) for update in adapted.adaptation.updates],
+        "diverged": [torch.tensor([adapted.diverged])],
+        "entropy": [(batch.weights * distribution.entropy(batch.outputs)).sum(dim=1)],
+    }
+    everyone = of_all_tasks(ours)
+    metrics = {**over_tasks(of_all_tasks(values)), **spread(everyone["returns"])}
+    for step, explained in enumerate(everyone["explained variance"]):
+        metrics[after_step("explained_variance", step)] = mean_of_defined(explained)
+    metrics |= inner_gradient_norms(everyone["gradients"])
+    metrics["diverged_simulations"] = int(everyone["diverged"][0].sum())
+    metrics["entropy"] = float(everyone["entropy"][0].mean())
     return metrics
 
 

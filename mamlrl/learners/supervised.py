@@ -2,26 +2,27 @@
 
 from __future__ import annotations
 
-import os
-import shutil
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from mamlrl.errors import LearningError, UserError
+from mamlrl.distributed.exchange import meet
+from mamlrl.distributed.team import share_of, size
+from mamlrl.errors import LearningError
 from mamlrl.experiments.experiment import VALIDATION_SEED
 from mamlrl.experiments.supervised import SupervisedExperiment
 from mamlrl.finite import check_finite, is_finite
 from mamlrl.inner_loops.assembly import assemble_supervised
 from mamlrl.inner_loops.suspects import blamed
+from mamlrl.learners.compilation import check_compiles, compiled
 from mamlrl.learners.gradient_meta_learner import GradientMetaLearner, inner_gradient_norms
 from mamlrl.learners.learner import Report
 from mamlrl.losses.task_losses import TaskLosses
 from mamlrl.metric_names import ITERATION, META_GRADIENT_NORM, Metrics, after_step, seconds
 from mamlrl.outer.build import GRADIENT_OPTIMIZERS, make_outer_optimizer
+from mamlrl.outer.objective import mean_over_tasks
 from mamlrl.outer.optimizer import GradientOptimizer
 from mamlrl.settings.choices import named
 from mamlrl.supervised.build import make_supervised_tasks
@@ -57,17 +58,24 @@ class SupervisedLearner(GradientMetaLearner):
         self.network = self.inner_loop.network
         super().__init__(config, assembly.device, assembly.randomness, self.network, self.inner_loop.estimator)
         self.optimizer = make_outer_optimizer(GRADIENT_OPTIMIZERS, config, self.network.distribution, self.params)
+        self._share = share_of("meta_batch_size", config.meta_batch_size)
         self._trained_classes: tuple[str, ...] | None = self.tasks.class_names
         self._earlier_classes: list[str] = []
         self._validation = self._sample_validation()
-        self._descend = _compiled(self) if config.compile else one_thread_per_operation()(self.descend)
+        self._descend, self._sum = one_thread_per_operation()(self.descend), self._gradient_sum
+        if config.compile:
+            check_compiles(config, self.estimator, self.network, self.device)
+            if size() == 1:
+                self._descend = compiled(self.descend, self.device)
+            else:  # all of it but the sum over processes
+                self._descend, self._sum = self.descend, compiled(self._gradient_sum, self.device)
         self.seconds: dict[str, float] = {}
 
     def sample(self) -> Examples:
-        """Draws the tasks of a meta-batch, and examples of each."""
-        data = self.config.data
-        tasks = self.config.meta_batch_size
-        return self.tasks.sample(self.randomness.rng, tasks, data.shots, data.queries).to(self.device)
+        """Draws the tasks of a meta-batch, and examples of each; returns those of this process."""
+        data, share = self.config.data, self._share
+        examples = self.tasks.sample_part(self.randomness.rng, share.total, data.shots, data.queries, share.part)
+        return examples.to(self.device)
 
     def _sample_validation(self) -> Examples:
         """Draws the validation tasks, whose classes are not trained on."""
@@ -85,9 +93,12 @@ class SupervisedLearner(GradientMetaLearner):
 
     def descend(self, theta: Tensor, examples: Examples) -> Tensor:
         """Takes a step from meta-parameters, shape (P + R,), down the mean loss after adaptation."""
-        adaptation = self.inner_loop.adapt(theta, examples.support)
-        gradient = self.inner_loop.objective(adaptation, examples.query).gradient()
+        gradient = mean_over_tasks(self._sum(theta, examples), len(examples.query))
         return self.optimizer.descend(theta, gradient)
+
+    def _gradient_sum(self, theta: Tensor, examples: Examples) -> Tensor:
+        adaptation = self.inner_loop.adapt(theta, examples.support)
+        return self.inner_loop.objective(adaptation, examples.query).gradient_sum()
 
     def step(self) -> None:
         """Runs one meta-iteration.
@@ -115,6 +126,7 @@ class SupervisedLearner(GradientMetaLearner):
         """Takes an outer step again, which may have been compiled, to name the first number that is not finite."""
         adaptation = self.inner_loop.adapt(self.params, examples.support)
         adaptation.check_finite()
+        meet()
         check_finite("the meta-gradient", self.inner_loop.objective(adaptation, examples.query).gradient())
         self.check_finite(params)
 
@@ -147,7 +159,7 @@ class SupervisedLearner(GradientMetaLearner):
                 check_finite("the loss after adaptation to the validation tasks", torch.from_numpy(steps[-1]))
         gradient = objective.gradient()
         check_finite("the meta-gradient on the validation tasks", gradient)
-        metrics |= inner_gradient_norms(adaptation)
+        metrics |= inner_gradient_norms([update.gradients[0].norm(dim=1) for update in adaptation.updates])
         metrics[META_GRADIENT_NORM] = float(gradient.norm())
         return {**metrics, **objective.metrics(), **seconds(self.seconds)}
 
@@ -172,23 +184,3 @@ class SupervisedLearner(GradientMetaLearner):
         if self._trained_classes is not None:  # a second time, the warning would be the same
             self._trained_classes = resumed(state, self.tasks.class_names)
         self._earlier_classes = list(state.get(EARLIER, []))
-
-
-def _compiled(learner: SupervisedLearner) -> Callable[[Tensor, Examples], Tensor]:
-    if not learner.estimator.rule.compiles:
-        raise UserError(
-            f"compile: estimator {learner.config.adaptation.estimator} cannot be compiled; set compile to false"
-        )
-    if not learner.network.compiles:
-        raise UserError(
-            f"compile: the network for {learner.config.data.dataset} cannot be compiled; set it to false"
-        )
-    compiler = os.environ.get("CXX", "g++")
-    if learner.device.type == "cpu" and shutil.which(compiler) is None:
-        raise UserError(f"compile: there is no C++ compiler {compiler} here; install one, or set compile to false")
-    return torch.compile(
-        learner.descend,
-        dynamic=False,
-        fullgraph=True,
-        options={"cpp_wrapper": learner.device.type == "cpu"},  # calls from Python would take a fifth of the time
-    )

@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
+import torch
 from torch import Tensor
 
+from mamlrl.distributed.exchange import all_sum
 from mamlrl.losses.batches import Batch
 from mamlrl.losses.policy_losses import Reinforce
 from mamlrl.losses.task_losses import TaskLosses
@@ -24,9 +26,11 @@ def adjusted_rewards(rollouts: Rollouts) -> Tensor:
         Shape (task,): (mean reward of the task - mean of all) / standard deviation of all.
     """
     rewards, mask = rollouts.rewards, rollouts.mask
-    everything = rewards[mask > 0]
+    count, total = all_sum(torch.stack([mask.sum(), (rewards * mask).sum()]))
+    mean = total / count
+    variance = all_sum(((rewards - mean).square() * mask).sum()) / count
     means = (rewards * mask).sum(dim=(1, 2)) / mask.sum(dim=(1, 2))
-    return (means - everything.mean()) / (everything.std(correction=0) + 1e-8)
+    return (means - mean) / (variance.sqrt() + 1e-8)
 
 
 def exploration_losses(

@@ -8,6 +8,8 @@ import torch
 from torch import Tensor
 
 from mamlrl.adaptation.estimator import Adaptation, Estimator, Jacobian
+from mamlrl.distributed.exchange import all_sum
+from mamlrl.distributed.team import size
 from mamlrl.losses.derivatives import FisherProduct, task_gradients, task_values
 from mamlrl.losses.output_loss import OutputLoss
 from mamlrl.losses.policy_losses import KlDivergence
@@ -16,15 +18,18 @@ from mamlrl.metric_names import Metrics, means
 
 
 def mean_over_tasks(total: Tensor, num_tasks: int) -> Tensor:
-    """Returns the mean over the tasks of the meta-batch.
+    """Returns the mean over the tasks of the meta-batch, those of all processes.
 
     Every mean of the meta-objective is taken here, and nowhere else.
 
     Args:
-        total: Sum over tasks, of any shape.
-        num_tasks: Number of tasks.
+        total: Sum over the tasks of this process, of any shape.
+        num_tasks: Number of tasks of this process.
     """
-    return total / num_tasks
+    if size() == 1:
+        return total / num_tasks
+    sums = all_sum(torch.cat([total.flatten(), total.new_tensor([num_tasks])]))
+    return (sums[:-1] / sums[-1]).view_as(total)
 
 
 class MetaObjective:
@@ -58,12 +63,16 @@ class MetaObjective:
 
     def gradient(self) -> Tensor:
         """Meta-gradient at the old meta-parameters: the mean of J_i^T grad L_i, shape (P + R,)."""
+        return mean_over_tasks(self.gradient_sum(), self.num_tasks)
+
+    def gradient_sum(self) -> Tensor:
+        """Sum of J_i^T grad L_i over the tasks of this process, shape (P + R,)."""
         gradients = task_gradients(self._losses, self._adaptation.phi)
         total = self._jacobian(1.0).pullback(gradients)
         for step, losses in enumerate(self._before):
             gradients = task_gradients(losses, self._adaptation.trajectory[step])
             total = total + self._jacobian(1.0).pullback(gradients, step)
-        return mean_over_tasks(total, self.num_tasks)
+        return total
 
     def curvature(self, fraction: float = 1.0) -> Callable[[Tensor], Tensor]:
         """The product with the Hessian of the mean KL divergence at the old meta-parameters.
@@ -91,7 +100,8 @@ class MetaObjective:
         for step, each in enumerate(self._before):
             phi = adaptation.trajectory[step]
             loss = loss + task_values(self._network, phi, each.batch, each.output_loss)[0]
-        return float(mean_over_tasks(loss.sum(), self.num_tasks)), float(mean_over_tasks(kl.sum(), self.num_tasks))
+        mean_loss, mean_kl = mean_over_tasks(torch.stack([loss.sum(), kl.sum()]), self.num_tasks).tolist()
+        return mean_loss, mean_kl
 
     def moved(self, theta: Tensor, output_loss: OutputLoss) -> MetaObjective:
         """Returns the objective of another loss on the same data, `theta`, shape (P + R,), being the old ones."""

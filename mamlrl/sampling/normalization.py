@@ -9,6 +9,7 @@ from typing import Any, Self
 import torch
 from torch import Tensor
 
+from mamlrl.distributed.exchange import gather
 from mamlrl.errors import NonFiniteError, UserError
 from mamlrl.sampling.rollouts import Rollouts
 
@@ -67,14 +68,15 @@ class ObservationNormalizer:
         return type(self)(count, self.mean + distance * share, squares)
 
     def including(self, rollouts: Iterable[Rollouts]) -> Self:
-        """Returns that of the observations so far and those of some rollouts.
+        """Returns that of the observations so far and those of some rollouts, on all processes.
 
         Raises:
             NonFiniteError: If a sum over observations is not finite.
         """
         result = self
         for each in rollouts:
-            result = result.merged(self.of(each.observations, each.mask))
+            for part in gather(self.of(each.observations, each.mask)):
+                result = result.merged(part)
         if not all(bool(values.isfinite().all()) for values in result.state_dict().values()):
             raise NonFiniteError("a mean or variance of the observations is not finite: they are too large")
         return result

@@ -13,6 +13,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from mamlrl.distributed.exchange import gather
+from mamlrl.distributed.team import Share
 from mamlrl.envs import TaskEnv
 from mamlrl.networks.network import Policy
 from mamlrl.randomness import Randomness
@@ -41,6 +43,7 @@ class Sampler:
             of the step and who is still running, both of shape (num_envs,).
         budget: Which episodes to keep where `config.unit` is `transitions`.
         info: Keys of the environments' info to collect, and how each is reduced over an episode.
+        share: Which tasks of a meta-batch these are; all of it by default.
 
     Attributes:
         num_tasks: Number of tasks in all groups.
@@ -56,15 +59,18 @@ class Sampler:
         watch: Watch | None = None,
         budget: Budget = shared_budget,
         info: Mapping[str, Reduction] | None = None,
+        share: Share | None = None,
     ) -> None:
         self.policy = policy
         self.groups: list[TaskGroup] = []
         self.num_tasks = 0
+        first = share.tasks.start if share else 0
         for env in envs:
-            self.groups.append(TaskGroup(env, self.num_tasks, policy, config, device, watch, info or {}))
+            self.groups.append(TaskGroup(env, first + self.num_tasks, policy, config, device, watch, info or {}))
             self.num_tasks += self.groups[-1].num_tasks
         size = prod(self.env.single_observation_space.shape or ())
         self.normalizer = ObservationNormalizer.empty(size) if config.normalize_observations else None
+        self._share = share or Share(range(self.num_tasks), self.num_tasks)
         self._sizes = [group.num_tasks for group in self.groups]
         self._config = config
         self._device = device
@@ -95,7 +101,7 @@ class Sampler:
             self.normalizer = ObservationNormalizer.restore(state or {}, len(self.normalizer.mean))
 
     def sample_tasks(self, rng: np.random.Generator, of_episodes: bool = False) -> NDArray[np.float64]:
-        """Draws tasks for all groups from the distribution to train on.
+        """Draws the tasks of a meta-batch from the distribution to train on, and returns those for all groups.
 
         Args:
             rng: Source of randomness.
@@ -105,7 +111,8 @@ class Sampler:
             Shape (num_tasks, ...), or (num_tasks * episodes_per_task, ...).
         """
         episodes = self._config.episodes_per_task if of_episodes else 1
-        return self.groups[0].checked.sample_tasks(rng, self.num_tasks * episodes)
+        tasks = self.groups[0].checked.sample_tasks(rng, self._share.total * episodes)
+        return tasks[self._share.tasks.start * episodes : self._share.tasks.stop * episodes]
 
     def sample_validation_tasks(self, rng: np.random.Generator) -> NDArray[np.float64]:
         """Draws tasks for all groups to choose settings and checkpoints by, shape (num_tasks, ...)."""
@@ -142,19 +149,25 @@ class Sampler:
             if self._config.unit == "episodes":
                 return rounds[0]
             transitions = self._config.episodes_per_task * self.horizon
-            while (kept := self._budget([r.mask for r in rounds], transitions)) is None:
+            while (kept := self._budget(self._lengths(rounds), transitions)) is None:
                 rounds.append(self._collect(params, randomness, deterministic))
-        return keep(join(rounds, dim=1), kept)
+        return keep(join(rounds, dim=1), kept[self._share.part])
+
+    def _lengths(self, rounds: Sequence[Rollouts]) -> list[Tensor]:
+        """Returns how long the episodes of all tasks are, those of other processes included, for each round."""
+        mine = [rollouts.mask.sum(dim=2).cpu() for rollouts in rounds]
+        parts = gather(mine) if self.num_tasks < self._share.total else [mine]
+        return [torch.cat(lengths).to(self._device) for lengths in zip(*parts, strict=True)]
 
     def _collect(self, params: Tensor, randomness: Randomness, deterministic: bool) -> Rollouts:
         """Runs one episode in every sub-environment."""
-        tasks = range(self.num_tasks)
+        tasks = self._share.tasks
         seeds = randomness.env_seeds(tasks)
         noise = self._noise(randomness.action_seeds(tasks), params.dtype)
         if deterministic:
             noise.zero_()
         parts = params.split(self._sizes) if params.dim() == 2 else [params] * len(self.groups)
-        env_seeds = [seeds[group.first_task :][: group.num_tasks] for group in self.groups]
+        env_seeds = [seeds[group.first_task - tasks.start :][: group.num_tasks] for group in self.groups]
         arguments = zip(parts, noise.split(self._sizes, dim=1), env_seeds, strict=True)
         first, *others = [
             partial(group.collect, *each, normalizer=self.normalizer)

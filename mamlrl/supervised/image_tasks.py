@@ -60,8 +60,14 @@ class ImageTasks(SupervisedTasks):
         Raises:
             UserError: If a class has fewer images than a task needs.
         """
+        return self.sample_part(rng, num_tasks, num_support, num_query, slice(num_tasks))
+
+    def sample_part(
+        self, rng: np.random.Generator, num_tasks: int, num_support: int, num_query: int, part: slice
+    ) -> Examples:
+        """See `SupervisedTasks.sample_part`."""
         self.check_enough(num_support, num_query)
-        chosen = self._draw(rng, num_tasks, num_support + num_query)
+        chosen = self._draw(rng, num_tasks, num_support + num_query)[part]
         return Examples(self._batch(chosen[..., :num_support]), self._batch(chosen[..., num_support:]))
 
     def measure(self, outputs: Tensor, targets: Tensor) -> dict[str, Tensor]:

@@ -30,6 +30,10 @@ class Examples:
         """Returns the examples on a device."""
         return Examples(self.support.to(device), self.query.to(device))
 
+    def tasks(self, part: slice) -> Examples:
+        """Returns the examples of some of the tasks."""
+        return Examples(self.support.tasks(part), self.query.tasks(part))
+
 
 class SupervisedTasks(ABC):
     """A distribution of few-shot learning tasks.
@@ -67,6 +71,16 @@ class SupervisedTasks(ABC):
             num_support: Examples of each task to adapt on; for classification, of each class of the task.
             num_query: Examples of each task, or of each of its classes, to judge on.
         """
+
+    def sample_part(
+        self, rng: np.random.Generator, num_tasks: int, num_support: int, num_query: int, part: slice
+    ) -> Examples:
+        """Draws what `sample` does, and returns the examples of some of the tasks.
+
+        Several processes that share tasks draw all of them; a subclass may put together no more than its part.
+        """
+        examples = self.sample(rng, num_tasks, num_support, num_query)
+        return examples if part == slice(0, num_tasks) else examples.tasks(part)
 
     @abstractmethod
     def measure(self, outputs: Tensor, targets: Tensor) -> dict[str, Tensor]:

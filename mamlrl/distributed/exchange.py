@@ -1,0 +1,160 @@
+"""What processes tell each other; with one alone, everything here gives back what it is given.
+
+All processes call these functions in the same order. An error that one of them has on its way to the next call is
+raised there by the others, see `joining.joined`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from time import monotonic, sleep
+from typing import Any, TypeVar
+
+import torch
+import torch.distributed as dist
+from torch import Tensor
+
+from mamlrl.distributed.team import Team, size, team
+from mamlrl.errors import RunError, UserError
+
+Value = TypeVar("Value")
+
+ROLL_CALL = 3.0  # seconds in which processes that are left answer, when one is lost
+
+
+class PeerError(RunError):
+    """Another process had an error, which that process, or the first, tells."""
+
+
+class LostPeerError(RunError):
+    """Another process has ended, or cannot be reached.
+
+    Args:
+        message: Which one.
+        tells: Whether this process is the one to tell.
+    """
+
+    def __init__(self, message: str, tells: bool = True) -> None:
+        super().__init__(message)
+        self.tells = tells
+
+
+def all_sum(values: Tensor) -> Tensor:
+    """Returns the sum of a tensor over all processes, on all of them the same to the last bit.
+
+    Args:
+        values: Of the same shape, type and kind of device on all processes; may be written to.
+
+    Raises:
+        LostPeerError: If a process has ended.
+    """
+    mine = team()
+    if mine is not None:
+        mine.messages += 1
+        mine.bytes += values.nbytes
+        _collectively(dist.all_reduce, values)
+    return values
+
+
+def gather(value: Value) -> list[Value]:
+    """Returns what each process gave, by rank.
+
+    Args:
+        value: What can be pickled, and is small.
+
+    Raises:
+        PeerError: If a process has announced an error.
+        LostPeerError: If a process has ended.
+    """
+    if team() is None:
+        return [value]
+    meet()
+    return _gather(value)
+
+
+def from_first(value: Value) -> Value:
+    """Returns what the first process gave; see `gather`."""
+    if team() is None:
+        return value
+    meet()
+    values = [value]
+    _collectively(dist.broadcast_object_list, values)
+    return values[0]
+
+
+def meet(word: int = 0) -> int:
+    """Waits for all processes, with a word for each other; returns the largest, see `gather` for errors."""
+    if team() is None:
+        return word
+    failed, largest = _meet(0, word)
+    if failed:
+        found = {rank: text for rank, text in enumerate(_gather("")) if text}
+        rank, text = min(found.items())
+        raise PeerError(text if rank == 0 else f"process {rank} of {size()}: {text}")
+    return largest
+
+
+def announce(error: Exception) -> None:
+    """Tells the others of an error, which the next call of any function here raises there."""
+    if size() > 1:
+        _meet(1, 0)
+        _gather(str(error))
+
+
+def _meet(failed: int, word: int) -> tuple[int, int]:
+    words = torch.tensor([failed, word])
+    _collectively(dist.all_reduce, words, dist.ReduceOp.MAX)
+    return int(words[0]), int(words[1])
+
+
+def _gather(value: Value) -> list[Value]:
+    values: list[Any] = [None] * size()
+    _collectively(dist.all_gather_object, values, value)
+    return values
+
+
+def _collectively(function: Any, *arguments: Any) -> None:
+    """Calls a function that all processes call, and says who is missing if one is."""
+    try:
+        function(*arguments)
+    except RuntimeError as error:
+        mine = team()
+        assert mine is not None
+        missing = _missing(mine)
+        names = ", ".join(map(str, missing)) or "another one"
+        tells = min(set(range(size())) - set(missing), default=0) == mine.rank
+        raise LostPeerError(f"of {size()} processes, {names} has ended, or cannot be reached", tells) from error
+
+
+def _missing(mine: Team) -> list[int]:
+    """Returns the ranks of the processes that no longer answer."""
+    if mine.store is None:
+        return []
+    keys = [f"mamlrl/here/{rank}" for rank in range(mine.size)]
+    until = monotonic() + ROLL_CALL
+    try:
+        mine.store.set(keys[mine.rank], "")
+        while not mine.store.check(keys) and monotonic() < until:
+            sleep(0.05)
+        return [rank for rank, key in enumerate(keys) if not mine.store.check([key])]
+    except RuntimeError:  # it is kept by the first process
+        return [0]
+
+
+def check_same(values: Mapping[str, Any], remedy: str) -> None:
+    """Checks that all processes have the same values.
+
+    Args:
+        values: By what they are.
+        remedy: What to do if not.
+
+    Raises:
+        UserError: If not; the message names the first difference.
+    """
+    first, *others = gather(dict(values))
+    for rank, other in enumerate(others, start=1):
+        for name in sorted(first.keys() | other.keys()):
+            if first.get(name) != other.get(name):
+                raise UserError(
+                    f"{name}: process {rank} has {other.get(name)}, and process 0 {first.get(name)}; {remedy}"
+                )

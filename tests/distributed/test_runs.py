@@ -1,0 +1,158 @@
+"""Runs of several processes: what they write, and how they end."""
+
+import os
+import signal
+import time
+
+import pytest
+import torch
+from programs import TINY, deterministic_rows
+from teams import program_team
+
+from mamlrl.distributed import joining
+from mamlrl.learners.policy import MetaLearner
+from mamlrl.runs.saved import latest_checkpoint
+
+RUN = ["train", *TINY, "--meta_batch_size=3"]
+
+
+def refusal_of(ended):
+    """Returns the only line, which the first process prints; all end with status 2."""
+    assert [each.status for each in ended] == [2] * len(ended), list(map(str, ended))
+    first, *others = (each.lines for each in ended)
+    assert len(first) == 1, first
+    assert not any(others), others
+    return first[0]
+
+
+def at_iteration(number, action):
+    """Has a process do something when it begins a meta-iteration."""
+    step = MetaLearner.step
+
+    def interrupted(learner):
+        if learner.iteration == number - 1:
+            action(learner)
+        step(learner)
+
+    MetaLearner.step = interrupted
+
+
+def test_the_first_process_alone_writes_and_any_number_resumes(tmp_path):
+    first, second = program_team(2, *RUN, "--iterations=2", "--evaluation.every=2", "--output", tmp_path)
+    assert (first.status, second.status) == (0, 0)
+    assert "2 meta-iterations" in first.error
+    assert second.output + second.error == ""
+    for size, iterations in ((3, 4), (1, 5)):
+        ended = program_team(size, "train", "--resume", f"--iterations={iterations}", "--output", tmp_path)
+        assert [each.status for each in ended] == [0] * size, list(map(str, ended))
+    rows = deterministic_rows(tmp_path)
+    assert [row["iteration"] for row in rows] == ["1", "2", "3", "4", "5"]
+    assert [float(row["env_steps"]) for row in rows] == sorted(float(row["env_steps"]) for row in rows)
+    assert 4.8 < float(rows[-1]["env_steps"]) / float(rows[0]["env_steps"]) <= 5.2
+
+
+def test_a_killed_process_ends_the_run_on_all(tmp_path):
+    def die(rank):
+        if rank == 1:
+            at_iteration(3, lambda learner: os.kill(os.getpid(), signal.SIGKILL))
+
+    began = time.monotonic()
+    ended = program_team(3, *RUN, "--iterations=50", "--output", tmp_path, prepare=die)
+    assert time.monotonic() - began < 60
+    assert ended.pop(1).status == -signal.SIGKILL
+    line = refusal_of(ended)
+    assert line == (
+        "mamlrl: of 3 processes, 1 has ended, or cannot be reached; the last checkpoint is kept, "
+        f"{latest_checkpoint(tmp_path)}"
+    )
+    assert torch.load(latest_checkpoint(tmp_path), weights_only=True)["state"]["iteration"] == 2
+    assert program_team(1, "train", "--resume", "--iterations=3", "--output", tmp_path)[0].status == 0
+
+
+@pytest.mark.slow
+def test_without_the_first_process_another_tells(tmp_path):
+    def die(rank):
+        if rank == 0:
+            at_iteration(2, lambda learner: os.kill(os.getpid(), signal.SIGKILL))
+
+    killed, second, third = program_team(3, *RUN, "--iterations=50", "--output", tmp_path, prepare=die)
+    assert (killed.status, second.status, third.status) == (-signal.SIGKILL, 2, 2)
+    lines = [line for each in (second, third) for line in each.lines if line.startswith("mamlrl")]  # PyTorch's own
+    assert lines == ["mamlrl: of 3 processes, 0 has ended, or cannot be reached"]
+
+
+@pytest.mark.parametrize("rank", [pytest.param(0, marks=pytest.mark.slow), 1])
+def test_a_signal_to_one_process_stops_all_after_the_meta_iteration(rank, tmp_path):
+    def stop(each):
+        if each == rank:
+            at_iteration(3, lambda learner: signal.raise_signal(signal.SIGTERM))
+
+    first, second = program_team(2, *RUN, "--iterations=50", "--output", tmp_path, prepare=stop)
+    assert (first.status, second.status) == (128 + signal.SIGTERM,) * 2
+    assert "stopped; continue with: mamlrl train" in first.error
+    assert second.output + second.error == ""
+    assert torch.load(latest_checkpoint(tmp_path), weights_only=True)["state"]["iteration"] == 3
+
+
+def test_an_error_of_one_process_is_told_by_the_first(tmp_path):
+    def spoil(rank):
+        def raise_error(learner):
+            learner.sampler.env.step = lambda actions: 1 / 0
+
+        if rank == 1:
+            at_iteration(2, raise_error)
+
+    line = refusal_of(program_team(2, *RUN, "--iterations=5", "--output", tmp_path, prepare=spoil))
+    assert "process 1 of 2: iteration 2: environment mamlrl/Navigation2D-v0: step raised ZeroDivisionError" in line
+    assert "in task 2 (parameters" in line
+    assert line.endswith(f"the last checkpoint is kept, {latest_checkpoint(tmp_path)}")
+
+
+@pytest.mark.parametrize(
+    ("size", "options", "of_rank", "expected"),
+    [
+        (3, ["--meta_batch_size=2"], (), "meta_batch_size: 2 tasks cannot be shared by 3 processes"),
+        (2, [], ["--iterations=7"], "iterations: process 1 has 7, and process 0 1; start all processes with"),
+        (2, [], ["--iteration=7"], "process 1 of 2: "),
+        (2, ["--device=cuda"], (), "device: there is no cuda here"),
+        (2, ["--device=nowhere"], (), "device: there is no nowhere here"),
+        (2, ["--seeds", "0", "1"], (), "seeds: several processes train one seed together"),
+        (2, ["--adaptation.steps=0"], (), "adaptation.steps: 0 pools the episodes of all tasks"),
+    ],
+)
+def test_bad_input_is_told_by_the_first_process(size, options, of_rank, expected, tmp_path):
+    ended = program_team(
+        size,
+        *RUN,
+        "--iterations=1",
+        *options,
+        of_rank=lambda rank: of_rank if rank == 1 else (),
+        prepare=lambda rank: os.chdir(tmp_path),
+    )
+    assert refusal_of(ended).startswith(f"mamlrl: {expected}")
+    assert not list(tmp_path.rglob("*.pt"))
+
+
+def test_processes_of_different_versions_are_refused(tmp_path):
+    def update(rank):
+        joining.__version__ = f"9.{rank}"
+
+    line = refusal_of(program_team(2, *RUN, "--output", tmp_path, prepare=update))
+    assert line == (
+        "mamlrl: mamlrl: process 1 has 9.1, and process 0 9.0; start the same program on machines of the same kind"
+    )
+
+
+@pytest.mark.parametrize("rank", [0, 1])
+def test_a_process_that_cannot_reach_the_others_says_so(rank, tmp_path):
+    (ended,) = program_team(2, *RUN, "--output", tmp_path, ranks=[rank], MAMLRL_JOIN_TIMEOUT="1")
+    assert ended.status == 2
+    (line,) = (line for line in ended.lines if line.startswith("mamlrl"))  # there are PyTorch's own besides
+    assert line.startswith(f"mamlrl: processes: process {rank} of 2 did not meet the others at 127.0.0.1:")
+
+
+def test_without_a_place_to_meet_torchrun_is_named(tmp_path):
+    (ended,) = program_team(2, *RUN, "--output", tmp_path, ranks=[0], MASTER_ADDR="")
+    assert (
+        refusal_of([ended]) == "mamlrl: processes: MASTER_ADDR is not set in the environment; start with torchrun"
+    )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from mamlrl.errors import UserError
@@ -83,8 +83,9 @@ def plan_runs(
         raise UserError(f"seeds: {' '.join(map(str, seeds))} has one of them twice; give each once")
     planned, places = [], [_place(text, recipe) for text in runs]
     for method in methods:
+        first = recipe.experiment(method, seeds[0], quick)
         for seed in seeds:
-            experiment, own = recipe.experiment(method, seed, quick), output / method / f"seed{seed}"
+            experiment, own = replace(first, seed=seed), output / method / f"seed{seed}"
             found = None if latest_checkpoint(own).exists() else _elsewhere(places, method, seed)
             planned.append(_planned(method, experiment, found or own, found is not None))
     return planned

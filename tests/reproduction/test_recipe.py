@@ -13,7 +13,7 @@ from mamlrl.reproduction.recipe import Method, read_recipe, recipe_names
 from mamlrl.reproduction.tables import published_values
 
 NAMES = ["ant_direction", "ant_velocity", "half_cheetah_direction", "half_cheetah_velocity", "images"]
-NAMES += ["navigation2d", "sinusoid"]
+NAMES += ["navigation2d", "sinusoid", "strokes"]
 # PROTOCOL of the paper: text and tables, no plots
 TABLES = {
     "navigation2d": [{0: -40.41, 1: -11.68, 2: -3.33, 3: -3.23}, {0: -42.42, 1: -13.9, 2: -5.17, 3: -3.18}],

@@ -1,4 +1,4 @@
-"""The examples of the README's section on deployment work as they stand there."""
+"""The examples of the page on deployment, and of the README's section, work as they stand there."""
 
 import re
 from pathlib import Path
@@ -6,17 +6,20 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-TEXT = (Path(__file__).parents[2] / "README.md").read_text()
-SECTION = re.search(r"^## Deploy$(.*?)^## ", f"{TEXT}\n## ", flags=re.MULTILINE | re.DOTALL)
-BLOCKS = re.findall(r"```python\n(.*?)```", SECTION[1], flags=re.DOTALL) if SECTION else []
+ROOT = Path(__file__).parents[2]
+
+
+def blocks(page):
+    """The Python examples of a page."""
+    return re.findall(r"```python\n(.*?)```", (ROOT / page).read_text(), flags=re.DOTALL)
 
 
 @pytest.mark.filterwarnings("ignore:.*earlier version")  # of published policies that are
 def test_the_examples_run_one_after_the_other(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     names = {}
-    for block in BLOCKS:
-        exec(compile(block, "README.md", "exec"), names)
+    for block in blocks("docs/deployment.md"):
+        exec(compile(block, "docs/deployment.md", "exec"), names)
     policy, robot = names["policy"], names["robot"]
     assert policy.action_space.contains(names["action"])
     assert (tmp_path / "adapted.pt").is_file()
@@ -25,3 +28,9 @@ def test_the_examples_run_one_after_the_other(tmp_path, monkeypatch):
     assert names["actions"].shape == (1, *policy.action_space.shape)
     assert names["prediction"] == pytest.approx(0.9, abs=0.5)
     assert np.isfinite(names["actions"]).all()
+
+
+def test_the_example_of_the_readme_is_the_beginning_of_the_page():
+    lines = blocks("docs/deployment.md")[0].splitlines()
+    (example,) = (block for block in blocks("README.md") if "robot" in block)
+    assert [line for line in lines if line in example.splitlines()] == example.splitlines()

@@ -1,5 +1,5 @@
 #!/bin/sh
-# Evaluates all published policies of 2D navigation on 1000 goals each (250 by transitions), as the README's tables have it.
+# Evaluates all published policies of 2D navigation on 1000 goals each (250 by transitions), as the tables of docs/results have it.
 set -eu
 cd "$(dirname "$0")/.."
 

@@ -1,5 +1,5 @@
 #!/bin/sh
-# Evaluates the networks in this folder on 6000 tasks each, as the README's table and figures have it.
+# Evaluates the networks in this folder on 6000 tasks each, as the table and figures of docs/results have it.
 set -eu
 cd "$(dirname "$0")"
 

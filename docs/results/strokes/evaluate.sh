@@ -1,5 +1,5 @@
 #!/bin/sh
-# Evaluates the networks in this folder, as the README's table has it; DATA is the folder of `mamlrl strokes`:
+# Evaluates the networks in this folder, as the table of docs/results has it; DATA is the folder of `mamlrl strokes`:
 #     evaluate.sh DATA
 set -eu
 data=$(realpath "${1:?usage: evaluate.sh DATA}")

@@ -184,7 +184,7 @@ class LossHessian:
         return network.flatten(pairs, cotangents)
 
     def _bend(self) -> list[Tensor]:
-        """Second derivatives in the inputs of each tanh, divided by its slope: that of tanh is -2 tanh times it."""
+        """Second derivatives in the input of each tanh over its slope: that of tanh is -2 tanh times it."""
         layers = zip(self._deltas[1:], self._network.weights[1:], self._network.hidden[1:], strict=True)
         return [torch.bmm(delta, weight.mT).mul_(hidden).mul_(-2) for delta, weight, hidden in layers]
 

@@ -74,6 +74,8 @@ RUNS = [
         "evaluation",
         "--config ant_direction_gymnasium --iterations 122 --meta_batch_size 10",
     ),
+    Run("cartpole/seed{seed}", "evaluation", "--config cartpole"),
+    Run("pendulum/seed{seed}", "evaluation", "--config pendulum"),
     Run("sinusoid/maml_seed{seed}", "maml_5_shots", "--config sinusoid"),
     Run("sinusoid/first_order_seed{seed}", "first_order", "--config sinusoid --config first_order"),
     Run(

@@ -17,6 +17,8 @@ TRAINED_WITH = {
     "half_cheetah_velocity/seed0": "half_cheetah_velocity --iterations=110",
     "ant_direction/seed0": f"ant_direction {SHORTER.format(35, 10)}",
     "ant_direction_gymnasium/seed0": f"ant_direction_gymnasium {SHORTER.format(400, 10)}",
+    "cartpole/seed0": "cartpole",
+    "pendulum/seed0": "pendulum",
     "sinusoid/maml_seed0": "sinusoid --evaluation.tasks=600",
     "sinusoid/first_order_seed0": "sinusoid --config=first_order --evaluation.tasks=600",
     "sinusoid/meta_sgd_seed0": "sinusoid --config=meta_sgd --evaluation.tasks=600",

@@ -12,6 +12,7 @@ from ordinary_envs import Robot
 from mamlrl.envs.adapter.flattening import FlatObservation, flattened
 from mamlrl.envs.gymnasium_adapter import task_env
 from mamlrl.errors import UserError
+from mamlrl.sampling.conformance import check_task_env
 
 BOX = Box(-1, 1, (2,), np.float32)
 SPACES = [
@@ -82,6 +83,12 @@ def test_parts_of_a_dict_lie_in_the_order_of_their_keys(workers):
     moved = later[:, :2] - first[:, :2]
     np.testing.assert_allclose(moved, [[0.1, 0], [0, -0.2], [0, 0]], atol=1e-6)
     np.testing.assert_allclose(rewards, later[:, 0] - np.abs(later[:, 1]), atol=1e-6)
+
+
+def test_such_environments_keep_all_promises():
+    env = family(Robot)(3, horizon=4)
+    check_task_env(env)
+    env.close()
 
 
 def test_vectors_are_left_alone():

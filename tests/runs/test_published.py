@@ -41,6 +41,7 @@ def test_names_are_those_of_files_and_of_configs():
             "half_cheetah_direction",
             "half_cheetah_direction_gymnasium",
         ),
+        *("cartpole", "pendulum"),
         *("half_cheetah_velocity", "navigation2d", "navigation2d_text", "sinusoid", "strokes"),
     }
 

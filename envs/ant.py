@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from mamlrl.envs.locomotion.ant_bodies import GymnasiumAnt, RllabAnt
@@ -43,13 +44,19 @@ class AntVelocityVectorEnv(AntVectorEnv):
     Args:
         num_envs: Number of sub-environments.
         velocity_range: Range of the goals, which are uniform, in metres per second.
+        test_velocity_range: Range of the goals to evaluate on, apart from the former; None for the same.
         **kwargs: See `AntVectorEnv`.
     """
 
     def __init__(
-        self, num_envs: int = 1, *, velocity_range: tuple[float, float] = (0.0, 3.0), **kwargs: Any
+        self,
+        num_envs: int = 1,
+        *,
+        velocity_range: tuple[float, float] = (0.0, 3.0),
+        test_velocity_range: tuple[float, float] | None = None,
+        **kwargs: Any,
     ) -> None:
-        super().__init__(num_envs, task=Velocity(velocity_range, bonus=1.0), **kwargs)
+        super().__init__(num_envs, task=Velocity(velocity_range, 1.0, test_velocity_range), **kwargs)
 
 
 class AntDirectionVectorEnv(AntVectorEnv):
@@ -75,11 +82,14 @@ class AntGoalVectorEnv(AntVectorEnv):
     Args:
         num_envs: Number of sub-environments.
         goal_range: Goals are uniform on [-goal_range, goal_range]^2, in metres.
+        test_goal_range: The same of goals to evaluate on, which lie outside of the former square; None for inside.
         **kwargs: See `AntVectorEnv`.
     """
 
-    def __init__(self, num_envs: int = 1, *, goal_range: float = 3.0, **kwargs: Any) -> None:
-        super().__init__(num_envs, task=Goal(goal_range, bonus=4.0), **kwargs)
+    def __init__(
+        self, num_envs: int = 1, *, goal_range: float = 3.0, test_goal_range: float | None = None, **kwargs: Any
+    ) -> None:
+        super().__init__(num_envs, task=Goal(goal_range, 4.0, test_goal_range), **kwargs)
 
 
 class AntParametersVectorEnv(AntVectorEnv):
@@ -88,18 +98,27 @@ class AntParametersVectorEnv(AntVectorEnv):
     Args:
         num_envs: Number of sub-environments.
         max_factor: Largest multiple of the usual values; all four are log-uniform between its inverse and it.
+        test_max_factor: The same of tasks to evaluate on, which lie outside of the former range; None for inside.
         **kwargs: See `AntVectorEnv`.
     """
 
-    def __init__(self, num_envs: int = 1, *, max_factor: float = 2.0, **kwargs: Any) -> None:
-        super().__init__(num_envs, task=PhysicalParameters(max_factor), **kwargs)
+    def __init__(
+        self, num_envs: int = 1, *, max_factor: float = 2.0, test_max_factor: float | None = None, **kwargs: Any
+    ) -> None:
+        super().__init__(num_envs, task=PhysicalParameters(max_factor, test_max_factor), **kwargs)
 
 
 class AntCrippledVectorEnv(AntVectorEnv):
-    """Ants run forwards with one leg that does not obey; the task's reward is v."""
+    """Ants run forwards with one leg that does not obey; the task's reward is v.
 
-    def __init__(self, num_envs: int = 1, **kwargs: Any) -> None:
-        super().__init__(num_envs, task=Crippled(LEGS), **kwargs)
+    Args:
+        num_envs: Number of sub-environments.
+        held_out_legs: Numbers of legs that only tasks to evaluate on cripple, and these no others.
+        **kwargs: See the base class.
+    """
+
+    def __init__(self, num_envs: int = 1, *, held_out_legs: Sequence[int] = (), **kwargs: Any) -> None:
+        super().__init__(num_envs, task=Crippled(LEGS, held_out_legs, "legs"), **kwargs)
 
 
 AntVelocityEnv = single_task_env(AntVelocityVectorEnv)

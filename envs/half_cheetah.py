@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from mamlrl.envs.locomotion.half_cheetah_bodies import GymnasiumHalfCheetah, RllabHalfCheetah
@@ -26,13 +27,19 @@ class HalfCheetahVelocityVectorEnv(HalfCheetahVectorEnv):
         num_envs: Number of sub-environments.
         velocity_range: Range of the goals, which are uniform, in metres per second: (0, 2) in the paper, (0, 3) in
             later ones.
+        test_velocity_range: Range of the goals to evaluate on, apart from the former; None for the same.
         **kwargs: See `LocomotionVectorEnv`.
     """
 
     def __init__(
-        self, num_envs: int = 1, *, velocity_range: tuple[float, float] = (0.0, 2.0), **kwargs: Any
+        self,
+        num_envs: int = 1,
+        *,
+        velocity_range: tuple[float, float] = (0.0, 2.0),
+        test_velocity_range: tuple[float, float] | None = None,
+        **kwargs: Any,
     ) -> None:
-        super().__init__(num_envs, task=Velocity(velocity_range), **kwargs)
+        super().__init__(num_envs, task=Velocity(velocity_range, test_range=test_velocity_range), **kwargs)
 
 
 class HalfCheetahDirectionVectorEnv(HalfCheetahVectorEnv):
@@ -48,18 +55,27 @@ class HalfCheetahParametersVectorEnv(HalfCheetahVectorEnv):
     Args:
         num_envs: Number of sub-environments.
         max_factor: Largest multiple of the usual values; all four are log-uniform between its inverse and it.
+        test_max_factor: The same of tasks to evaluate on, which lie outside of the former range; None for inside.
         **kwargs: See `LocomotionVectorEnv`.
     """
 
-    def __init__(self, num_envs: int = 1, *, max_factor: float = 2.0, **kwargs: Any) -> None:
-        super().__init__(num_envs, task=PhysicalParameters(max_factor), **kwargs)
+    def __init__(
+        self, num_envs: int = 1, *, max_factor: float = 2.0, test_max_factor: float | None = None, **kwargs: Any
+    ) -> None:
+        super().__init__(num_envs, task=PhysicalParameters(max_factor, test_max_factor), **kwargs)
 
 
 class HalfCheetahCrippledVectorEnv(HalfCheetahVectorEnv):
-    """Half-cheetahs run forwards with one joint that does not obey; the task's reward is v."""
+    """Half-cheetahs run forwards with one joint that does not obey; the task's reward is v.
 
-    def __init__(self, num_envs: int = 1, **kwargs: Any) -> None:
-        super().__init__(num_envs, task=Crippled(JOINTS), **kwargs)
+    Args:
+        num_envs: Number of sub-environments.
+        held_out_joints: Numbers of joints that only tasks to evaluate on cripple, and these no others.
+        **kwargs: See the base class.
+    """
+
+    def __init__(self, num_envs: int = 1, *, held_out_joints: Sequence[int] = (), **kwargs: Any) -> None:
+        super().__init__(num_envs, task=Crippled(JOINTS, held_out_joints, "joints"), **kwargs)
 
 
 HalfCheetahVelocityEnv = single_task_env(HalfCheetahVelocityVectorEnv)

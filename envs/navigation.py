@@ -11,6 +11,7 @@ from PIL import Image, ImageDraw
 
 from mamlrl.envs.arguments import check_choice, check_number, check_whole_number
 from mamlrl.envs.arrays import Array, on_host
+from mamlrl.envs.held_out import check_wider, sample_shell
 from mamlrl.envs.single_task_env import single_task_env
 from mamlrl.envs.task_env import Frame
 from mamlrl.envs.task_vector_env import TaskVectorEnv
@@ -33,6 +34,7 @@ class Navigation2DVectorEnv(TaskVectorEnv):
         horizon: Steps after which an episode is truncated.
         max_episode_steps: Gymnasium's name of the horizon, which `make_vec` takes from specs; the smaller counts.
         goal_range: Half the side of the square that goals are drawn from.
+        test_goal_range: The same of goals to evaluate on, which lie outside of the former square; None for inside.
         distance: `euclidean`, as in the original code, or `squared`, as in the paper's text.
         render_mode: None or `rgb_array`.
         device: Where positions, rewards and observations are computed: `cpu`, or a GPU such as `cuda`.
@@ -46,12 +48,14 @@ class Navigation2DVectorEnv(TaskVectorEnv):
         horizon: int = 100,
         max_episode_steps: int | None = None,
         goal_range: float = 0.5,
+        test_goal_range: float | None = None,
         distance: Literal["euclidean", "squared"] = "euclidean",
         render_mode: str | None = None,
         device: str = "cpu",
         array_module: str | None = None,
     ) -> None:
         check_number("goal_range", goal_range, above=0)
+        shown = check_wider("test_goal_range", test_goal_range, goal_range)
         check_choice("distance", distance, ("euclidean", "squared"))
         check_whole_number("horizon", horizon, least=1)
         reach = MAX_STEP * (horizon + 1)  # one step more than an episode has, for rounding
@@ -59,14 +63,14 @@ class Navigation2DVectorEnv(TaskVectorEnv):
             num_envs,
             observation_space=Box(-reach, reach, (2,), np.float64),
             action_space=Box(-MAX_STEP, MAX_STEP, (2,), np.float64),
-            task_space=Box(-goal_range, goal_range, (2,), np.float64),
+            task_space=Box(-shown, shown, (2,), np.float64),
             horizon=horizon,
             max_episode_steps=max_episode_steps,
             render_mode=render_mode,
             device=device,
             array_module=array_module,
         )
-        self.goal_range = goal_range
+        self.goal_range, self._shown = goal_range, shown
         self.distance = distance
         self._positions = self.asarray(np.zeros((num_envs, 2)))
         self._distances = self.asarray(np.zeros(num_envs))
@@ -75,6 +79,12 @@ class Navigation2DVectorEnv(TaskVectorEnv):
     def sample_tasks(self, rng: np.random.Generator, num_tasks: int) -> NDArray[np.float64]:
         """Draws goals uniformly from the square, shape (num_tasks, 2)."""
         return rng.uniform(-self.goal_range, self.goal_range, (num_tasks, 2))
+
+    def sample_test_tasks(self, rng: np.random.Generator, num_tasks: int) -> NDArray[np.float64]:
+        """Draws goals to evaluate on, shape (num_tasks, 2): with `test_goal_range`, from outside of the square."""
+        if self._shown == self.goal_range:
+            return self.sample_tasks(rng, num_tasks)
+        return sample_shell(rng, self.goal_range, self._shown, (num_tasks, 2))
 
     def _start(self, chosen: Array) -> None:
         self._positions = self.xp.where(chosen[:, None], 0.0, self._positions)
@@ -119,7 +129,7 @@ class Navigation2DVectorEnv(TaskVectorEnv):
     def _pixel(self, point: NDArray[np.float64]) -> tuple[float, float]:
         """Returns the image coordinates of a point of the plane, whose y axis points upwards."""
         centre = self.frame_size / 2
-        scale = centre / (VIEW_MARGIN * self.goal_range)
+        scale = centre / (VIEW_MARGIN * self._shown)
         return centre + point[0] * scale, centre - point[1] * scale
 
 

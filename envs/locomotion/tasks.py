@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from mamlrl.envs.arguments import check_number, check_range
 from mamlrl.envs.arrays import Array
+from mamlrl.envs.held_out import check_apart, check_wider, sample_shell
 from mamlrl.envs.locomotion.task_distribution import Motion, TaskDistribution
 from mamlrl.envs.physics.simulator import FloatArray
 from mamlrl.envs.pictures.markers import Arrow, Post, arrow_above, post_at
@@ -22,16 +23,28 @@ class Velocity(TaskDistribution):
     Args:
         velocity_range: Lowest and highest goal velocity, in metres per second.
         bonus: Constant that makes it worth staying alive.
+        test_range: The same range of tasks to evaluate on, which does not overlap the former; None for the same.
     """
 
-    def __init__(self, velocity_range: tuple[float, float], bonus: float = 0.0) -> None:
-        low, high = check_range("velocity_range", velocity_range)
-        self.space = Box(low, high, (1,), np.float64)
+    def __init__(
+        self,
+        velocity_range: tuple[float, float],
+        bonus: float = 0.0,
+        test_range: tuple[float, float] | None = None,
+    ) -> None:
+        self._range = check_range("velocity_range", velocity_range)
+        self._test_range = check_apart("test_velocity_range", test_range, self._range)
+        ends = [*self._range, *self._test_range]
+        self.space = Box(min(ends), max(ends), (1,), np.float64)
         self.bonus = bonus
 
     def sample(self, rng: np.random.Generator, num_tasks: int) -> FloatArray:
         """Draws goal velocities, shape (num_tasks, 1)."""
-        return rng.uniform(self.space.low, self.space.high, (num_tasks, 1))
+        return rng.uniform(*self._range, (num_tasks, 1))
+
+    def sample_test(self, rng: np.random.Generator, num_tasks: int) -> FloatArray:
+        """See `TaskDistribution.sample_test`."""
+        return rng.uniform(*self._test_range, (num_tasks, 1))
 
     def reward(self, motion: Motion, tasks: Array) -> Array:
         """See `TaskDistribution.reward`."""
@@ -86,16 +99,25 @@ class Goal(TaskDistribution):
     Args:
         goal_range: Goals are uniform on [-goal_range, goal_range]^2, in metres.
         bonus: Constant that makes it worth staying alive.
+        test_range: The same range of tasks to evaluate on, whose goals lie outside of the former square; None for
+            the same square.
     """
 
-    def __init__(self, goal_range: float, bonus: float = 4.0) -> None:
+    def __init__(self, goal_range: float, bonus: float = 4.0, test_range: float | None = None) -> None:
         check_number("goal_range", goal_range, above=0)
-        self.space = Box(-goal_range, goal_range, (2,), np.float64)
+        self._range, self._outer = goal_range, check_wider("test_goal_range", test_range, goal_range)
+        self.space = Box(-self._outer, self._outer, (2,), np.float64)
         self.bonus = bonus
 
     def sample(self, rng: np.random.Generator, num_tasks: int) -> FloatArray:
         """Draws goals, shape (num_tasks, 2)."""
-        return rng.uniform(self.space.low, self.space.high, (num_tasks, 2))
+        return rng.uniform(-self._range, self._range, (num_tasks, 2))
+
+    def sample_test(self, rng: np.random.Generator, num_tasks: int) -> FloatArray:
+        """See `TaskDistribution.sample_test`."""
+        if self._outer == self._range:
+            return self.sample(rng, num_tasks)
+        return sample_shell(rng, self._range, self._outer, (num_tasks, 2))
 
     def reward(self, motion: Motion, tasks: Array) -> Array:
         """See `TaskDistribution.reward`."""

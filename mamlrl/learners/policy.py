@@ -62,13 +62,13 @@ class MetaLearner(GradientMetaLearner):
     config: PolicyExperiment
 
     def __init__(self, config: PolicyExperiment) -> None:
+        share = share_of("meta_batch_size", config.meta_batch_size)
+        assembly = assemble_policy(config, len(share.tasks), config.seed, share=share)
         if config.exploration_weight and not config.adaptation.steps:
             raise UserError(
                 "exploration_weight: with adaptation.steps 0, no episodes are before adaptation and could be "
                 "credited; leave it at 0, or take steps"
             )
-        share = share_of("meta_batch_size", config.meta_batch_size)
-        assembly = assemble_policy(config, len(share.tasks), config.seed, share=share)
         self.policy, self.sampler = assembly.policy, assembly.sampler
         self._inner_loop = assembly.inner_loop
         super().__init__(config, assembly.device, assembly.randomness, self.policy, assembly.inner_loop.estimator)

@@ -1,20 +1,25 @@
-"""iMAML's update rule on a loss that is linearised in the network's outputs.
+"""iMAML's update rule on a linearised loss: in part in the parameters, in part in the network's outputs alone.
 
 With phi_0 the parameters before the update, z(phi) the network's outputs, such as means and standard deviations of
-actions, and l their loss,
+actions, l their loss, g its gradient at phi_0, and b the implicitness,
 
-    phi* = argmin l'(z(phi_0))^T z(phi) + w / 2 |phi - phi_0|^2,
-    (I + C / w) dphi* = dphi_0 - J(phi*)^T G J(phi_0) dphi_0 / w.
+    phi* = argmin (1 - b) g^T phi + b l'(z(phi_0))^T z(phi) + w / 2 |phi - phi_0|^2,
+    (I + b C / w) dphi* = dphi_0 - ((1 - b) H + b J(phi*)^T G J(phi_0)) dphi_0 / w.
 
-C is the curvature of l'(z(phi_0))^T z at phi*, J the Jacobian of z, and G the Hessian of l in z at phi_0.
-Linearising in the parameters instead is MAML, with the derivative I - H / w; linearising nothing is iMAML, with
-(I + H / w)^-1. A policy's G has the sign of each advantage, and is as large as w where adaptation changes the
+H is the Hessian of the loss at phi_0, C the curvature of l'(z(phi_0))^T z at phi*, J the Jacobian of z, and G the
+Hessian of l in z at phi_0. With b = 0 it is MAML, with the derivative I - H / w; iMAML, which linearises nothing,
+has (I + H / w)^-1. A policy's G has the sign of each advantage, and is as large as w where adaptation changes the
 policy much: iMAML inverts it, and fails where it is indefinite; here, as in MAML, it only multiplies. Nor can the
-minimum fit its episodes ever more closely, since their likelihood is not taken again. Numerical analysis calls
-such schemes implicit-explicit, or semi-implicit.
+minimum fit its episodes ever more closely, since their likelihood is not taken again.
+
+Numerical analysis calls such schemes implicit-explicit. b = 1/2 is that of Crank and Nicolson (1947): it follows
+gradient flow to second order in C, and only eigenvalues of C below -2 w are too many.
 """
 
 from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
 
 from torch import Tensor
 
@@ -22,12 +27,13 @@ from mamlrl.adaptation.proximal import ImplicitJacobian, ProximalConfig, Proxima
 from mamlrl.adaptation.proximal_objective import ProximalObjective
 from mamlrl.adaptation.update_rule import Update, UpdateJacobian
 from mamlrl.errors import UserError
+from mamlrl.losses.derivatives import HessianProduct, task_gradients
 from mamlrl.losses.linearized import MixedProduct, linearize_in_outputs
 from mamlrl.losses.task_losses import TaskLosses
 
 
 class LinearizedProximalPoint(ProximalPoint):
-    """The minimum of the proximal objective of the loss linearised in the outputs, and its implicit derivative.
+    """The minimum of the proximal objective of a linearised loss, and its implicit derivative.
 
     Args:
         mask: 1 for the parameters that are adapted, else 0, shape (P,).
@@ -36,7 +42,7 @@ class LinearizedProximalPoint(ProximalPoint):
         step_size: Step size of gradient descent and Adam.
 
     Raises:
-        UserError: If the curvature is to be the Fisher matrix, which is not that of the linearised loss.
+        UserError: If the curvature is to be the Fisher matrix, which is not that of a linearised loss.
     """
 
     revisits = False
@@ -52,30 +58,52 @@ class LinearizedProximalPoint(ProximalPoint):
     def objective(
         self, losses: TaskLosses, params: Tensor, rule_params: Tensor, scale: float
     ) -> ProximalObjective:
-        """See `ProximalPoint.objective`."""
-        return super().objective(linearize_in_outputs(losses, params), params, rule_params, scale)
+        """See `ProximalPoint.objective`; the part linear in the parameters moves the start."""
+        implicit = linearize_in_outputs(losses, params, self.config.implicitness)
+        objective = super().objective(implicit, params, rule_params, scale)
+        explicit = (1 - self.config.implicitness) * objective.mask * task_gradients(losses, params)
+        return replace(objective, start=params - explicit / objective.weight)
 
     def linearize(self, update: Update, fraction: float) -> UpdateJacobian:
         """Builds products with the curvature at the minimum, and with how the linearised loss depends on phi_0."""
-        mixed = MixedProduct(update.losses.subsample(fraction), update.path[0], update.params)
-        objective = self.damped_objective(update, fraction)
-        return _LinearizedJacobian(objective, update.params, self.num_parameters, mixed)
+        losses, before = update.losses.subsample(fraction), update.path[0]
+        return _LinearizedJacobian(
+            self.damped_objective(update, fraction),
+            update,
+            self.num_parameters,
+            HessianProduct(losses, before),
+            MixedProduct(losses, before, update.params),
+            self.config.implicitness,
+        )
 
 
 class _LinearizedJacobian(ImplicitJacobian):
     """The implicit derivative after that of the linearised loss in the parameters before the update."""
 
     def __init__(
-        self, objective: ProximalObjective, minimum: Tensor, num_rule_parameters: int, mixed: MixedProduct
+        self,
+        objective: ProximalObjective,
+        update: Update,
+        num_rule_parameters: int,
+        hessian: HessianProduct,
+        mixed: MixedProduct,
+        implicitness: float,
     ) -> None:
-        super().__init__(objective, minimum, num_rule_parameters)
-        self._mixed = mixed
+        super().__init__(objective, update.params, num_rule_parameters)
+        self._shift = update.params - update.path[0]
+        self._hessian, self._mixed = hessian, mixed
         self._scale = objective.mask / objective.weight
+        self._share = implicitness
 
     def pushforward(self, tangents: Tensor, rule_tangents: Tensor) -> Tensor:
-        explicit = tangents - self._scale * self._mixed(tangents)
-        return super().pushforward(explicit, rule_tangents)
+        slope = self._blend(tangents, self._mixed)
+        return super().pushforward(tangents - self._scale * slope, rule_tangents)
 
     def pullback(self, cotangents: Tensor) -> tuple[Tensor, Tensor]:
         pulled, rule_cotangents = super().pullback(cotangents)
-        return pulled - self._mixed.transpose(self._scale * pulled), rule_cotangents
+        slope = self._blend(self._scale * pulled, self._mixed.transpose)
+        return pulled - slope, rule_cotangents
+
+    def _blend(self, vectors: Tensor, mixed: Callable[[Tensor], Tensor]) -> Tensor:
+        """How the gradient's explicit part, and the slopes of the implicit one, depend on phi_0."""
+        return (1 - self._share) * self._hessian(vectors) + self._share * mixed(vectors)

@@ -23,7 +23,7 @@ from mamlrl.adaptation.update_rule import Update, UpdateJacobian, UpdateRule
 from mamlrl.errors import UserError
 from mamlrl.losses.derivatives import task_gradients
 from mamlrl.losses.task_losses import TaskLosses
-from mamlrl.settings.numbers import NonNegativeFinite, PositiveInt
+from mamlrl.settings.numbers import ClosedUnitInterval, NonNegativeFinite, PositiveInt
 from mamlrl.settings.section import Section
 
 GRADIENT_NORM = "proximal/gradient_norm"  # metrics that benchmarks read
@@ -51,6 +51,8 @@ class ProximalConfig(Section):
         cg_tolerance: Squared norm of the residual, relative to the right-hand side's, at which it stops.
         damping: Added to the weight where the solution is differentiated, but not where it is sought: it keeps the
             system definite in spite of some negative curvature.
+        implicitness: Share of the loss that `linearized_imaml` linearises in the network's outputs, and minimises;
+            the rest is linearised in the parameters. With 0 it is MAML.
     """
 
     weight: NonNegativeFinite = 0.0
@@ -60,6 +62,7 @@ class ProximalConfig(Section):
     cg_iterations: PositiveInt = 10
     cg_tolerance: NonNegativeFinite = 1e-10
     damping: NonNegativeFinite = 0.0
+    implicitness: ClosedUnitInterval = 0.5
 
 
 class ProximalPoint(UpdateRule):

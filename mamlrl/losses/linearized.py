@@ -40,22 +40,23 @@ class LinearLoss(OutputLoss):
         return batch.weights[..., None] * batch.slopes, torch.zeros_like
 
 
-def linearize_in_outputs(losses: TaskLosses, params: Tensor) -> TaskLosses:
+def linearize_in_outputs(losses: TaskLosses, params: Tensor, factor: float = 1.0) -> TaskLosses:
     """Replaces losses by their linear parts in the network's outputs, up to a constant.
 
-    They have the same gradient at the parameters, and the curvature of the network alone.
+    With the factor 1, they have the same gradient at the parameters, and the curvature of the network alone.
 
     Args:
         losses: Losses l(z) of outputs z.
         params: Parameters theta of each task, shape (task, P).
+        factor: c.
 
     Returns:
-        l'(z(theta))^T z(phi), as a function of parameters phi.
+        c l'(z(theta))^T z(phi), as a function of parameters phi.
     """
     batch = losses.batch
     gradient, _ = losses.differentiate(task_outputs(losses.network, params, batch))
     weights = batch.weights[..., None]
-    slopes = torch.where(weights > 0, gradient / weights, 0.0)  # samples that only pad have no weight
+    slopes = torch.where(weights > 0, factor * gradient / weights, 0.0)  # samples that only pad have no weight
     return TaskLosses(losses.network, LinearLoss(), LinearizedBatch(batch.observations, batch.weights, slopes))
 
 

@@ -9,6 +9,8 @@ from problems import OBSERVATION_SIZE, make_batch, make_params, make_policy, rel
 from mamlrl.adaptation.build import AdaptationConfig, make_estimator
 from mamlrl.adaptation.proximal import ProximalConfig
 from mamlrl.errors import UserError
+from mamlrl.losses.derivatives import task_gradients
+from mamlrl.losses.linearized import linearize_in_outputs
 from mamlrl.losses.policy_losses import Reinforce, Surrogate
 from mamlrl.losses.task_losses import TaskLosses
 from mamlrl.networks.gaussian import DiagonalGaussian
@@ -36,41 +38,64 @@ def solve(config, policy, params, loss=Reinforce):
     return adaptation.phi, estimator.linearize(adaptation), MetaObjective(estimator, adaptation, outer)
 
 
-@pytest.mark.parametrize("loss", [Reinforce, Surrogate])
-def test_of_outputs_that_are_linear_in_the_parameters_it_is_maml(loss):
-    policy = MlpPolicy(OBSERVATION_SIZE, DiagonalGaussian(2), (), "tanh")
-    params = make_params(policy)
-    (expected, unrolled, _), (phi, implicit, _) = (
-        solve(config, policy, params, loss) for config in (MAML, LINEARIZED)
-    )
+def assert_same(ours, theirs):
+    (phi, implicit, _), (expected, unrolled, _) = ours, theirs
     assert relative_error(phi, expected) < 1e-12
-    v, u = torch.randn_like(params), torch.randn_like(phi)
+    v, u = torch.randn(phi.shape[1], dtype=torch.float64), torch.randn_like(phi)
     assert relative_error(implicit.pushforward(v), unrolled.pushforward(v)) < 1e-10
     assert relative_error(implicit.pullback(u), unrolled.pullback(u)) < 1e-10
     assert relative_error(implicit.pushforward(v), v.expand(TASKS, -1)) > 0.01
 
 
+@pytest.mark.parametrize("loss", [Reinforce, Surrogate])
+def test_without_an_implicit_part_it_is_maml(loss):
+    policy = make_policy()
+    params = make_params(policy)
+    explicit = replace(LINEARIZED, proximal=replace(SOLVED, implicitness=0.0))
+    assert_same(solve(explicit, policy, params, loss), solve(MAML, policy, params, loss))
+
+
+@pytest.mark.parametrize("implicitness", [0.5, 1.0])
+@pytest.mark.parametrize("loss", [Reinforce, Surrogate])
+def test_of_outputs_that_are_linear_in_the_parameters_it_is_maml(loss, implicitness):
+    policy = MlpPolicy(OBSERVATION_SIZE, DiagonalGaussian(2), (), "tanh")
+    params = make_params(policy)
+    config = replace(LINEARIZED, proximal=replace(SOLVED, implicitness=implicitness))
+    assert_same(solve(config, policy, params, loss), solve(MAML, policy, params, loss))
+
+
 def test_the_first_step_of_size_one_by_the_weight_is_mamls():
     policy = make_policy()
     params = make_params(policy)
-    one_step = replace(LINEARIZED, gradient_steps=1, step_size=1 / WEIGHT)
-    one_step = replace(one_step, proximal=replace(SOLVED, optimizer="gradient_descent"))
+    proximal = replace(SOLVED, optimizer="gradient_descent", implicitness=1.0)
+    one_step = replace(LINEARIZED, gradient_steps=1, step_size=1 / WEIGHT, proximal=proximal)
     assert relative_error(solve(one_step, policy, params)[0], solve(MAML, policy, params)[0]) < 1e-12
 
 
-def test_it_is_stiffly_held_mamls_step_and_derivative_to_second_order():
+def gradient_flow(losses, params, time, steps=10):
+    """Runge-Kutta's method of fourth order."""
+    h = time / steps
+    for _ in range(steps):
+        first = -task_gradients(losses, params)
+        second = -task_gradients(losses, params + h / 2 * first)
+        third = -task_gradients(losses, params + h / 2 * second)
+        fourth = -task_gradients(losses, params + h * third)
+        params = params + h / 6 * (first + 2 * second + 2 * third + fourth)
+    return params
+
+
+@pytest.mark.parametrize(("implicitness", "order"), [(0.0, 2), (0.5, 3), (1.0, 2)])
+def test_of_a_loss_that_is_linear_in_the_outputs_it_follows_the_gradient_flow(implicitness, order):
     policy = make_policy()
-    params = make_params(policy)
-    v = torch.randn_like(params)
-    moves, changes = [], []
-    for weight in (100.0, 200.0):
-        unrolled = replace(MAML, step_size=1 / weight)
-        implicit = replace(LINEARIZED, proximal=replace(SOLVED, weight=weight))
-        (ours, jacobian, _), (mamls, other, _) = (solve(c, policy, params) for c in (implicit, unrolled))
-        moves.append(float((ours - mamls).norm()))
-        changes.append(float((jacobian.pushforward(v) - other.pushforward(v)).norm()))
-    assert moves[0] / moves[1] == pytest.approx(4, rel=0.1)
-    assert changes[0] / changes[1] == pytest.approx(4, rel=0.1)
+    theta = make_params(policy).expand(TASKS, -1)
+    batch = make_batch(policy, theta)
+    losses = linearize_in_outputs(TaskLosses(policy, Reinforce(policy.distribution), batch), theta)
+    errors = []
+    for weight in (20.0, 40.0):
+        config = replace(LINEARIZED, proximal=replace(SOLVED, weight=weight, implicitness=implicitness))
+        phi = make_estimator(config, policy).adapt(theta[0], TASKS, lambda step, _: losses).phi
+        errors.append(float((phi - gradient_flow(losses, theta, 1 / weight)).norm()))
+    assert errors[0] / errors[1] == pytest.approx(2**order, rel=0.1)
 
 
 def test_the_losss_own_negative_curvature_is_not_inverted():

@@ -36,6 +36,9 @@ INNER_LOOPS = {
         CONVERGED, estimator="linearized_imaml", adapted="biases", proximal=replace(SOLVED, learned=True)
     ),
     "linearized_imaml, context": replace(CONVERGED, estimator="linearized_imaml", adapted="context"),
+    "linearized_imaml, implicit alone": replace(
+        CONVERGED, estimator="linearized_imaml", proximal=replace(SOLVED, implicitness=1.0)
+    ),
 }
 EXACT = [name for name, config in INNER_LOOPS.items() if config.estimator != "first_order"]
 

@@ -139,7 +139,7 @@ def _announce(planned: Sequence[PlannedRun], seconds: Mapping[str, float], worke
         )
         about = f", about {_duration(seconds[each.name])}" if each.name in seconds else ""
         note(f"{each.name}: {state}{about}")
-    longest, shared = max(seconds.values()), sum(seconds.values()) / workers
+    longest, shared = max(seconds.values(), default=0.0), sum(seconds.values()) / workers
     about = _duration(max(longest, shared))
     note(f"training: about {about}, {workers} side by side; after Ctrl-C, the same command goes on")
 

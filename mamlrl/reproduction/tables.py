@@ -95,17 +95,18 @@ def markdown(
     """
     steps = recipe.steps or range(max(len(row["means"]) for row in rows))
     counts = ["1 step" if step == 1 else f"{step} steps" for step in steps]
-    head = ["", *counts, "step size", "iterations", "env steps"]
+    head = ["", *counts, "tasks", "seeds", "step size", "iterations", "env steps"]
     lines = [f"| {' | '.join(head)} |", "|---" * len(head) + "|"]
     for row in rows:
         cells = [_cell(row["means"], row["intervals_95"], step, decimals) for step in steps]
         size = "" if row["step_size"] is None else f"{row['step_size']:g}"
         env_steps = "" if row["env_steps"] is None else f"{row['env_steps'] / 1e6:.2f} M"
-        lines.append(f"| {' | '.join([row['label'], *cells, size, str(row['meta_iterations']), env_steps])} |")
+        numbers = [str(row["tasks"]), str(len(row["seeds"])), size, str(row["meta_iterations"]), env_steps]
+        lines.append(f"| {' | '.join([row['label'], *cells, *numbers])} |")
     for each in () if quick else recipe.published:
         values = published_values(each)
         cells = [f"{values[step]:.{decimals}f}" if step in values else "" for step in steps]
-        lines.append(f"| {' | '.join([f'{each.label} ({each.source})', *cells, '', '', ''])} |")
+        lines.append(f"| {' | '.join([f'{each.label} ({each.source})', *cells, '', '', '', '', ''])} |")
     small = [QUICK, ""] if quick else []
     return "\n".join(
         [f"# {recipe.title}", "", *small, _caption(rows, metric), "", *lines, "", f"    {command}", ""]
@@ -120,11 +121,9 @@ def _cell(means: Sequence[float], widths: Sequence[float | None], step: int, dec
 
 
 def _caption(rows: Sequence[Mapping[str, Any]], metric: str) -> str:
-    counts = sorted({row["tasks"] for row in rows})
-    over = {row["over"]: len(row["seeds"]) for row in rows}
-    intervals = [f"{number} seeds" if what == "seeds" else "tasks" for what, number in over.items()]
-    tasks = "/".join(map(str, counts))
+    same = ", the same for all methods," if len({row["tasks"] for row in rows}) == 1 else ""
+    intervals = " or ".join(sorted({row["over"] for row in rows}))
     return (
-        f"Mean {metric} on {tasks} held-out tasks, the same for all methods, with 95% intervals over "
-        f"{' or '.join(intervals)}. A step size is shown where it was chosen on validation tasks."
+        f"Mean {metric} on held-out tasks{same} with its 95% interval over {intervals}. A step size is shown where "
+        "it was chosen on validation tasks."
     )

@@ -66,12 +66,12 @@ def test_the_page_has_a_row_for_each_method_and_for_what_was_published(recipe):
     lines = markdown(recipe, rows, "return", 2, "mamlrl reproduce x").splitlines()
     assert lines[0] == "# Tiny navigation"
     table = [[cell.strip() for cell in line.split("|")[1:-1]] for line in lines if line.startswith("|")]
-    assert table[0] == ["", "0 steps", "1 step", "step size", "iterations", "env steps"]
-    assert table[2] == ["MAML", "-42.00 +- 4.97", "-12.00 +- 4.97", "", "60", "2.50 M"]
-    assert table[3] == ["random", "-50.00 +- 0.50", "-49.00 +- 0.50", "2", "60", ""]
-    assert table[4] == ["oracle", "-1.00 +- 0.50", "", "", "60", ""]
-    assert table[5] == ["MAML (Table 4)", "-40.41", "-11.68", "", "", ""]
-    assert "over 3 seeds or tasks" in lines[2]
+    assert table[0] == ["", "0 steps", "1 step", "tasks", "seeds", "step size", "iterations", "env steps"]
+    assert table[2] == ["MAML", "-42.00 +- 4.97", "-12.00 +- 4.97", "7", "3", "", "60", "2.50 M"]
+    assert table[3] == ["random", "-50.00 +- 0.50", "-49.00 +- 0.50", "7", "1", "2", "60", ""]
+    assert table[4] == ["oracle", "-1.00 +- 0.50", "", "7", "1", "", "60", ""]
+    assert table[5] == ["MAML (Table 4)", "-40.41", "-11.68", "", "", "", "", ""]
+    assert "held-out tasks, the same for all methods, with its 95% interval over seeds or tasks. " in lines[2]
     assert "    mamlrl reproduce x" in lines
 
 

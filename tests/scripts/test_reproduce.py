@@ -99,6 +99,16 @@ def test_data_that_are_missing_are_drawn(recipe, monkeypatch, capsys):
     assert len(drawn) == 1
 
 
+def test_an_initialisation_alone_takes_no_time(recipe, monkeypatch, capsys):
+    monkeypatch.setattr(
+        reproduce, "train_side_by_side", lambda begun, workers, ended: (dict.fromkeys(begun, 2), 0)
+    )
+    assert run("reproduce", recipe, "--methods", "random", "--seeds", "0") == 2
+    error = capsys.readouterr().err
+    assert "random seed 0: 0 of 0 meta-iterations to do\n" in error
+    assert "training: about 0:00:00, 1 side by side" in error
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [

@@ -57,6 +57,24 @@ RUNS = [
         for method in METHODS
     ),
     Run(
+        "navigation2d_methods/context_seed{seed}",
+        "context",
+        "--config navigation2d --config context --meta_batch_size 20 --iterations 60",
+    ),
+    Run(
+        "navigation2d_methods/pretrained_seed{seed}",
+        "pretrained",
+        "--config navigation2d --config pretrained --meta_batch_size 5 --iterations 200",
+        "--evaluation.first_step_size 0.2",
+        seeds=3,
+    ),
+    Run(
+        "navigation2d_methods/oracle_seed{seed}",
+        "oracle",
+        "--config navigation2d --config oracle --meta_batch_size 5 --iterations 200",
+        seeds=3,
+    ),
+    Run(
         "half_cheetah_direction/seed{seed}",
         "evaluation",
         "--config half_cheetah_direction --iterations 100",

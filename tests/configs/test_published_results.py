@@ -28,7 +28,11 @@ TRAINED_WITH = {
     "strokes/imaml_seed0": "strokes_imaml",
     **{
         f"navigation2d_methods/{method}_seed0": f"navigation2d --config={method} {SHORTER.format(60, 20)}"
-        for method in ("maml", "first_order", "meta_sgd", "imaml", "promp")
+        for method in ("maml", "first_order", "meta_sgd", "imaml", "promp", "context")
+    },
+    **{
+        f"navigation2d_methods/{method}_seed0": f"navigation2d --config={method} {SHORTER.format(200, 5)}"
+        for method in ("pretrained", "oracle")
     },
 }
 

@@ -106,6 +106,14 @@ def test_pretraining_learns_to_tell_all_classes_apart(tmp_path):
     assert accuracy > 2 / len(images.counts)
 
 
+def test_the_comparison_of_methods_is_that_of_the_files_beside_it(tmp_path):
+    folder = "navigation2d_methods"
+    load(f"{folder}/compare.py").main([str(tmp_path)])
+    for name in ("table.md", "table.json"):
+        assert (tmp_path / name).read_text() == (RESULTS / folder / name).read_text()
+    assert {"adaptation.png", "learning.png"} <= {path.name for path in tmp_path.iterdir()}
+
+
 def test_evaluations_are_shortened_to_what_tables_need(tmp_path):
     step = {"step": 0, "mean": 1.5, "returns": [1.0, 2.0]}
     records = [{"tasks": [[0.0], [1.0]], "steps": [step]}, {"tasks": 200, "steps": [{"step": 0, "mean": 2.0}]}]

@@ -12,6 +12,7 @@ from gymnasium.spaces import Box
 from mamlrl.envs.adapter.flattening import flattened
 from mamlrl.envs.adapter.own_tasks import SampleTasks, SetTask, tasks_of_environment, tasks_of_functions
 from mamlrl.envs.adapter.probe import check_episode
+from mamlrl.envs.adapter.splits import SETTINGS
 from mamlrl.envs.adapter.sub_env import Recipe
 from mamlrl.envs.adapter.task_source import Split, TaskSource
 from mamlrl.envs.adapter.varied_tasks import VariedTasks
@@ -78,6 +79,11 @@ class GymnasiumFamily:
         """
         if tasks and self._find_tasks is not tasks_of_environment:
             raise UserError(f"env.tasks: {self._name} has tasks of its own; leave them out")
+        for split, settings in (held_out or {}).items():
+            if settings and not tasks:
+                raise UserError(
+                    f"{SETTINGS[split]}: goes with env.tasks, which is not given for {self._name}; leave it out"
+                )
         if horizon is not None:
             check_whole_number("horizon", horizon, least=1)
         if horizon is not None and self._takes_limit:

@@ -16,7 +16,10 @@ from mamlrl.sampling.episode_info import info_numbers
 
 _OF_SPLITS: dict[Split, tuple[str, str]] = {  # what they are called, and what to do if they are too few
     "train": ("", "lower meta_batch_size, or give more"),
-    "validation": ("validation ", "lower evaluation.validation_tasks, or give more, see env.validation_tasks"),
+    "validation": (
+        "validation ",
+        "lower evaluation.validation_tasks, or give more (env.validation_tasks, sample_validation_tasks)",
+    ),
     "test": ("", "lower evaluation.tasks, or give more, see env.test_tasks"),
 }
 

@@ -94,7 +94,7 @@ def test_tasks_of_lists_are_in_the_same_places_of_all_and_different(registered):
         ("train", LISTS, 4, "has 3 tasks, and 4 different ones are needed; lower meta_batch_size"),
         ("validation", LISTS, 2, "has 1 validation tasks, and 2 .* lower evaluation.validation_tasks"),
         ("test", LISTS, 3, "has 2 tasks, and 3 .* lower evaluation.tasks, or give more, see env.test_tasks"),
-        ("validation", {"tasks": LISTS["tasks"]}, 1, "has 0 validation tasks.* see env.validation_tasks"),
+        ("validation", {"tasks": LISTS["tasks"]}, 1, "has 0 validation tasks.* give more .env.validation_tasks"),
     ],
 )
 def test_lists_that_are_too_short_are_refused(registered, split, settings, count, words):
@@ -147,6 +147,10 @@ def test_lists_that_are_too_short_are_refused(registered, split, settings, count
         (
             {"tasks": {"speed": {"uniform": [1, 2]}}, "test_tasks": {"speed": {"scale": {"uniform": [3, 4]}}}},
             "env.tasks: speed: must be scaled in all splits, or in none",
+        ),
+        (
+            {"test_tasks": {"speed": {"uniform": [3, 4]}}},
+            "env.test_tasks: goes with env.tasks, which is not given for ordinary/HeldOut-v0",
         ),
     ],
 )

@@ -149,7 +149,7 @@ def test_an_old_run_is_evaluated_and_drawn(aged, kind, tmp_path, capsys):
 
 def test_an_old_run_and_a_new_one_that_differ_in_their_seed_are_drawn_together(aged, kind, tmp_path, monkeypatch):
     groups = []
-    monkeypatch.setattr("mamlrl.scripts.plot.learning_curves", groups.append)
+    monkeypatch.setattr("mamlrl.scripts.plot.learning_curves", lambda runs, metric: groups.append(runs))
     monkeypatch.setattr("mamlrl.scripts.plot.write_figure", lambda figure, path: None)
     shutil.copytree(aged / f"old_{kind}", tmp_path / "old")
     shutil.copytree(tmp_path / "old", tmp_path / "new")

@@ -43,8 +43,10 @@ def test_every_metric_that_the_learner_reports_is_finite_and_present():
     assert {
         "iteration", "env_steps", "diverged_simulations", "entropy", "kl", "surrogate_improvement",
         "line_search_steps", "line_search_accepted", "cg_iterations", "cg_residual", "gradient_norm/meta",
+        "env_steps_per_second",
     } | {f"{name}/{step}" for name, step in [
-        *(("return", f"step_{k}") for k in range(3)), *(("explained_variance", f"step_{k}") for k in range(3)),
+        *((name, f"step_{k}") for name in ("return", "return_std", "worst_return") for k in range(3)),
+        *(("explained_variance", f"step_{k}") for k in range(3)),
         ("gradient_norm", "inner_1"), ("gradient_norm", "inner_2"),
         *(("seconds", p) for p in ("sampling", "advantages", "adaptation", "gradient", "cg", "line_search")),
     ]} == set(metrics)  # fmt: skip

@@ -9,12 +9,18 @@ from mamlrl.errors import UserError
 DEVICE_TYPES = ("cpu", "cuda")
 
 
-def make_device(name: str) -> torch.device:
-    """Returns a device that exists.
+def make_device(name: str, precision: str = "highest") -> torch.device:
+    """Returns a device that exists, and sets how precise matrix products are in this process.
+
+    Args:
+        name: Such as `cpu` or `cuda`.
+        precision: `highest`, `high` or `medium`, as in `torch.set_float32_matmul_precision`.
 
     Raises:
         UserError: If there is no such device, or it lacks what is needed (double precision).
     """
+    torch.set_float32_matmul_precision(precision)
+    torch.backends.cudnn.allow_tf32 = precision != "highest"  # of convolutions, in TF32 by PyTorch's default
     try:
         device = torch.device(name)
         torch.zeros(1, device=device)

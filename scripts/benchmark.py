@@ -16,9 +16,13 @@ import torch
 from mamlrl.benchmarks.build import BENCHMARKS
 from mamlrl.benchmarks.throughput import Throughput, sweep
 from mamlrl.benchmarks.variants import place, variants
+from mamlrl.distributed.exchange import check_same
+from mamlrl.distributed.team import size
 from mamlrl.errors import UserError
 from mamlrl.experiments.command_line import CommandLine
+from mamlrl.experiments.differences import leaves
 from mamlrl.experiments.experiment import Experiment
+from mamlrl.experiments.plain import plain_experiment
 from mamlrl.experiments.policy import PolicyExperiment
 from mamlrl.figures.image_file import write_figure
 from mamlrl.figures.throughput import throughput_figure
@@ -69,6 +73,9 @@ def run(arguments: Sequence[str]) -> int:
     if options.output and not options.sweep:
         raise UserError("output: only --sweep writes files; add it, or leave --output out")
     experiment = line.experiment()
+    if options.sweep and size() > 1:
+        raise UserError("sweep: measures one process; start it without torchrun")
+    check_same(dict(leaves(plain_experiment(experiment))), "start all processes with the same settings")
     chosen = variants(experiment, options.devices, options.simulators)
     if options.sweep:
         _sweep(chosen, options.repeats, options.output)

@@ -10,3 +10,15 @@ def test_devices():
     for name in ("cuda:99", "no such device"):
         with pytest.raises(UserError, match=f"device: there is no {name} here; there are: cpu"):
             make_device(name)
+
+
+@pytest.mark.parametrize(("precision", "tf32"), [("highest", False), ("high", True), ("medium", True)])
+def test_precision_is_that_of_pytorch_and_single_by_default(precision, tf32):
+    try:
+        make_device("cpu", precision)
+        assert torch.get_float32_matmul_precision() == precision
+        assert torch.backends.cudnn.allow_tf32 == tf32
+    finally:
+        make_device("cpu")
+    assert torch.get_float32_matmul_precision() == "highest"
+    assert not torch.backends.cudnn.allow_tf32

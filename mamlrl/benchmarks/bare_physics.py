@@ -44,7 +44,7 @@ class BarePhysics:
 
     def seconds(self, rollouts: Rollouts, randomness: Randomness) -> float:
         """Seconds for the steps of rollouts; `randomness` is as it was before they were sampled."""
-        self._start(randomness.env_seeds(range(self._sampler.num_tasks)))
+        self._start(randomness.env_seeds(self._sampler.share.tasks))
         steps = range(rollouts.mask.shape[2])
         controls = [self._sampler.groups[0].to_env(rollouts.actions[:, :, step]) for step in steps]
         running = [self.simulator.asarray(rollouts.mask[:, :, step].flatten().bool().cpu()) for step in steps]
@@ -59,7 +59,7 @@ class BarePhysics:
         """Puts the simulations into the initial states that the sampler found with seeds, one for each task."""
         simulators = []
         for group in self._sampler.groups:
-            first = group.first_task
+            first = group.first_task - self._sampler.share.tasks.start
             group.env.reset(seed=seeds[first : first + group.num_tasks])
             simulators.append(_simulator(group.env))
         positions = np.concatenate([on_host(simulator.positions) for simulator in simulators])

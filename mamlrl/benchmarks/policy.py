@@ -5,9 +5,12 @@ from __future__ import annotations
 from statistics import median
 
 import torch
+from torch import Tensor
 
 from mamlrl.benchmarks.matrix_products import MatrixProducts
 from mamlrl.benchmarks.memory_traffic import MemoryTraffic, copy_bandwidth
+from mamlrl.benchmarks.messages import counted_messages, of_processes
+from mamlrl.benchmarks.rounded_products import FORMATS, RoundedProducts
 from mamlrl.benchmarks.sampling import sampling_rates
 from mamlrl.benchmarks.variants import place
 from mamlrl.experiments.policy import PolicyExperiment
@@ -31,18 +34,20 @@ def benchmark_policy(config: PolicyExperiment, repeats: int) -> None:
     print(
         f"{named(config.env.id)}: {config.meta_batch_size} tasks x {config.sampling.episodes_per_task} episodes x "
         f"{learner.sampler.horizon} steps, {config.adaptation.steps} inner steps, {learner.policy.num_parameters} "
-        f"parameters, {place(config)}, {torch.get_num_threads()} threads; medians of {repeats}"
+        f"parameters, {place(config)}{of_processes()}, {torch.get_num_threads()} threads; medians of {repeats}"
     )
     outer_step = _print_phases(learner, repeats)
     _print_sampling(learner, repeats)
     _print_products(learner, repeats, outer_step)
     _print_floors(learner, repeats)
+    _print_precision(learner)
 
 
 def _print_phases(learner: MetaLearner, repeats: int) -> float:
     """Whole meta-iterations, after one to warm up; returns the seconds of the outer step."""
     learner.iterate()
-    rows = [learner.iterate() for _ in range(repeats)]
+    with counted_messages(repeats):
+        rows = [learner.iterate() for _ in range(repeats)]
     phases = [name for name in rows[0] if name.startswith(SECONDS)]
     for name in phases:
         print(f"{name.removeprefix(SECONDS):<34}{median(row[name] for row in rows):9.3f} s")
@@ -98,3 +103,22 @@ def _print_floors(learner: MetaLearner, repeats: int) -> None:
     print(f"{'copies of as many bytes':<34}{copying:9.3f} s")
     print(f"{'outer step / products and copies':<34}{median(row[0] / sum(row[1:]) for row in rows):9.2f}")
     print(f"{'bandwidth of a large copy':<34}{1e-9 * copy_bandwidth(learner.device):9.1f} GB/s")
+
+
+def _print_precision(learner: MetaLearner) -> None:
+    """How much less precise matrix products change the meta-gradient and a curvature product."""
+    adapted = learner.collect()
+
+    def products() -> Tensor:
+        objective = learner.objective(adapted)
+        gradient = objective.gradient()
+        curvature = objective.curvature(learner.config.trust_region.curvature_fraction)
+        return torch.stack([gradient, curvature(vector)])
+
+    vector = torch.ones_like(learner.params)
+    exact = products()
+    for name in FORMATS:
+        rounded = RoundedProducts(name).of(products)
+        errors = ((rounded - exact).norm(dim=1) / exact.norm(dim=1)).tolist()
+        for what, error in zip(("gradient", "product"), errors, strict=True):
+            print(f"{f'{what}, error in {name}':<34}{error:9.1e}")

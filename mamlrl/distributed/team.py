@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 from typing import Any
+
+import torch
 
 from mamlrl.errors import UserError
 
@@ -50,6 +53,11 @@ def size() -> int:
     return _teams[0].size if _teams else 1
 
 
+def processes_here() -> int:
+    """Returns the number of processes on this machine, as their launcher says."""
+    return min(size(), int(os.environ.get("LOCAL_WORLD_SIZE", size())))
+
+
 def is_first() -> bool:
     """Returns whether this is the process that writes and talks."""
     return not _teams or _teams[0].rank == 0
@@ -89,3 +97,23 @@ def share_of(name: str, total: int) -> Share:
     most, more = divmod(total, size())
     start = rank * most + min(rank, more)
     return Share(range(start, start + most + (rank < more)), total)
+
+
+def check_own_gpu(name: str) -> None:
+    """Checks that the processes on this machine have a GPU each, if a device is one.
+
+    Args:
+        name: The device, which exists.
+
+    Raises:
+        UserError: If they would share one.
+    """
+    if torch.device(name).type != "cuda" or processes_here() == 1:
+        return
+    if ":" in name:
+        raise UserError(f"device: {name} would be shared by several processes; cuda is the own GPU of each")
+    if processes_here() > torch.cuda.device_count():
+        raise UserError(
+            f"device: {processes_here()} processes on this machine have {torch.cuda.device_count()} GPUs; "
+            "start as many processes as there are GPUs"
+        )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
-from typing import Self
+from typing import Literal, Self
 
 from mamlrl.adaptation.build import AdaptationConfig
 from mamlrl.errors import UserError
@@ -71,6 +71,8 @@ class Experiment(Section):
         checkpoint_every: Meta-iterations between checkpoints that are kept, `iteration_N.pt`; null keeps none.
         seed: Seed of everything random in training.
         device: Where networks run, such as `cpu` or `cuda`.
+        precision: How exact matrix products are, by PyTorch's names: `highest` is single precision throughout;
+            `high` allows TF32, and `medium` bfloat16, on devices that are faster in them.
     """
 
     kind: str = ""
@@ -81,6 +83,7 @@ class Experiment(Section):
     checkpoint_every: PositiveInt | None = None
     seed: Seed = 0
     device: str = "cpu"
+    precision: Literal["highest", "high", "medium"] = "highest"
 
 
 @dataclass(frozen=True)

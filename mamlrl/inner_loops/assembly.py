@@ -10,10 +10,11 @@ import torch
 from mamlrl.adaptation.build import make_estimator
 from mamlrl.adaptation.estimator import Estimator
 from mamlrl.devices import make_device
-from mamlrl.distributed.team import Share
+from mamlrl.distributed.team import Share, check_own_gpu
 from mamlrl.envs import TaskEnv
 from mamlrl.envs.adapter.task_source import Split
 from mamlrl.errors import UserError
+from mamlrl.experiments.experiment import Experiment
 from mamlrl.experiments.policy import PolicyExperiment
 from mamlrl.experiments.supervised import SupervisedExperiment
 from mamlrl.inner_loops.memory import check_number_of_episodes, check_policy_memory, check_supervised_memory
@@ -86,7 +87,7 @@ def assemble_acting(
     Raises:
         UserError: If the device is not available, or the policy does not fit the environments.
     """
-    device = make_device(experiment.device)
+    device = _device(experiment)
     policy = make_policy(envs[0].single_observation_space, envs[0].single_action_space, experiment.policy)
     sampler = Sampler(envs, policy, sampling, device, watch, budget, experiment.env.info, share)
     return ActingAssembly(device, policy, sampler, Randomness.from_seed(seed, HOST))
@@ -122,7 +123,7 @@ def assemble_policy(
     if not isinstance(experiment, PolicyExperiment):
         raise UserError(f"config must be of class PolicyExperiment, got {shown(experiment)}")
     sampling = sampling or experiment.sampling
-    make_device(experiment.device)  # before environments are made
+    _device(experiment)  # before environments are made
     check_number_of_episodes(num_tasks, sampling.episodes_per_task)
     envs = make_task_envs(experiment.env, num_tasks, sampling, experiment.device, split)
     acting = assemble_acting(experiment, envs, seed, sampling, budget=budget, share=share)
@@ -173,10 +174,17 @@ def assemble_supervised(
     """
     if not isinstance(experiment, SupervisedExperiment):
         raise UserError(f"config must be of class SupervisedExperiment, got {shown(experiment)}")
-    device = make_device(experiment.device)
+    device = _device(experiment)
     tasks = make_supervised_tasks(experiment.data, split)
     network = tasks.make_network(experiment.network)
     check_supervised_memory(network, experiment)
     adapting = estimator(network) if estimator else make_estimator(experiment.adaptation, network)
     inner_loop = SupervisedInnerLoop(network, adapting)
     return SupervisedAssembly(device, tasks, inner_loop, Randomness.from_seed(seed, HOST))
+
+
+def _device(experiment: Experiment) -> torch.device:
+    """Returns the experiment's device, with the precision it asks for."""
+    device = make_device(experiment.device, experiment.precision)
+    check_own_gpu(experiment.device)
+    return device

@@ -10,6 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from mamlrl.distributed.team import size
 from mamlrl.errors import UserError
 from mamlrl.experiments.experiment import Experiment
 from mamlrl.finite import check_finite
@@ -68,7 +69,8 @@ class Learner(ABC):
 
     def summary(self) -> dict[str, str]:
         """Returns what is trained, in words for people, such as `{"device": "cpu"}`; subclasses add to it."""
-        return {"parameters": f"{len(self.params):,}", "device": str(self.device)}
+        processes = {"processes": str(size())} if size() > 1 else {}
+        return {"parameters": f"{len(self.params):,}", "device": str(self.device), **processes}
 
     def iterate(self) -> Metrics:
         """Runs one meta-iteration and returns its metrics."""

@@ -15,6 +15,7 @@ from mamlrl.distributed.exchange import check_same, from_first, meet
 from mamlrl.distributed.joining import joined
 from mamlrl.distributed.team import is_first
 from mamlrl.errors import RunError, UserError
+from mamlrl.experiments.build import check_kind
 from mamlrl.experiments.differences import leaves
 from mamlrl.experiments.experiment import Experiment
 from mamlrl.experiments.plain import plain_experiment
@@ -58,6 +59,7 @@ def train(
         CallbackError: If a callback raises; the last checkpoint is kept.
     """
     folder, callbacks = run_folder(folder), (EventSummaries(), *check_callbacks(callbacks))
+    check_kind(config)
     with joined():
         settings = {"resume": resume, **dict(leaves(plain_experiment(config)))}
         check_same(settings, "start all processes with the same settings")

@@ -10,6 +10,7 @@ from typing import Any
 import gymnasium
 import numpy as np
 
+from mamlrl.distributed.team import processes_here
 from mamlrl.envs import TaskEnv
 from mamlrl.envs.adapter.task_source import Split
 from mamlrl.envs.gymnasium_adapter import GymnasiumFamily, NoTasksError
@@ -124,8 +125,9 @@ def make_task_envs(
         UserError: See `make_task_env`.
     """
     groups = np.array_split(range(num_tasks), min(sampling.groups, num_tasks))
-    if len(groups) > 1 and "num_threads" in argument_names(find_creator(config.id)):
-        num_threads = max(1, (os.cpu_count() or 1) // len(groups))
+    sharing = len(groups) * processes_here()
+    if sharing > 1 and "num_threads" in argument_names(find_creator(config.id)):
+        num_threads = max(1, (os.cpu_count() or 1) // sharing)
         config = replace(config, kwargs={"num_threads": num_threads, **config.kwargs})
     config = on_device(config, device)
     envs = [make_task_env(config, len(group) * sampling.episodes_per_task) for group in groups]

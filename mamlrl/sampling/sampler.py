@@ -47,6 +47,7 @@ class Sampler:
 
     Attributes:
         num_tasks: Number of tasks in all groups.
+        share: Which tasks of a meta-batch they are.
         normalizer: What the policy sees observations through; None where it sees them as they are.
     """
 
@@ -70,7 +71,7 @@ class Sampler:
             self.num_tasks += self.groups[-1].num_tasks
         size = prod(self.env.single_observation_space.shape or ())
         self.normalizer = ObservationNormalizer.empty(size) if config.normalize_observations else None
-        self._share = share or Share(range(self.num_tasks), self.num_tasks)
+        self.share = share or Share(range(self.num_tasks), self.num_tasks)
         self._sizes = [group.num_tasks for group in self.groups]
         self._config = config
         self._device = device
@@ -111,8 +112,8 @@ class Sampler:
             Shape (num_tasks, ...), or (num_tasks * episodes_per_task, ...).
         """
         episodes = self._config.episodes_per_task if of_episodes else 1
-        tasks = self.groups[0].checked.sample_tasks(rng, self._share.total * episodes)
-        return tasks[self._share.tasks.start * episodes : self._share.tasks.stop * episodes]
+        tasks = self.groups[0].checked.sample_tasks(rng, self.share.total * episodes)
+        return tasks[self.share.tasks.start * episodes : self.share.tasks.stop * episodes]
 
     def sample_validation_tasks(self, rng: np.random.Generator) -> NDArray[np.float64]:
         """Draws tasks for all groups to choose settings and checkpoints by, shape (num_tasks, ...)."""
@@ -151,17 +152,17 @@ class Sampler:
             transitions = self._config.episodes_per_task * self.horizon
             while (kept := self._budget(self._lengths(rounds), transitions)) is None:
                 rounds.append(self._collect(params, randomness, deterministic))
-        return keep(join(rounds, dim=1), kept[self._share.part])
+        return keep(join(rounds, dim=1), kept[self.share.part])
 
     def _lengths(self, rounds: Sequence[Rollouts]) -> list[Tensor]:
         """Returns how long the episodes of all tasks are, those of other processes included, for each round."""
         mine = [rollouts.mask.sum(dim=2).cpu() for rollouts in rounds]
-        parts = gather(mine) if self.num_tasks < self._share.total else [mine]
+        parts = gather(mine) if self.num_tasks < self.share.total else [mine]
         return [torch.cat(lengths).to(self._device) for lengths in zip(*parts, strict=True)]
 
     def _collect(self, params: Tensor, randomness: Randomness, deterministic: bool) -> Rollouts:
         """Runs one episode in every sub-environment."""
-        tasks = self._share.tasks
+        tasks = self.share.tasks
         seeds = randomness.env_seeds(tasks)
         noise = self._noise(randomness.action_seeds(tasks), params.dtype)
         if deterministic:

@@ -29,6 +29,10 @@ ROWS = {
     "copies of as many bytes": "s",
     "outer step / products and copies": "",
     "bandwidth of a large copy": "GB/s",
+    "gradient, error in TF32": "",
+    "product, error in TF32": "",
+    "gradient, error in bfloat16": "",
+    "product, error in bfloat16": "",
     "peak memory": "GiB",
 }
 PHYSICS_ROWS = {"bare physics, environment steps": "/ s", "sampling / bare physics": ""}

@@ -4,14 +4,21 @@ import os
 
 import pytest
 import torch
+from programs import TINY
 from teams import team
 
 from mamlrl.distributed import team as teams
 from mamlrl.distributed.exchange import PeerError, all_sum, from_first, gather, meet
 from mamlrl.distributed.joining import joined
 from mamlrl.distributed.metrics import combined, of_all_tasks
-from mamlrl.distributed.team import is_first, share_of, size
+from mamlrl.distributed.team import check_own_gpu, is_first, processes_here, share_of, size
 from mamlrl.errors import UserError
+from mamlrl.experiments.command_line import load_config
+from mamlrl.learners.policy import MetaLearner
+from mamlrl.sampling.build import EnvConfig, make_task_envs
+from mamlrl.sampling.settings import SamplingConfig
+
+HALF_CHEETAH = EnvConfig("mamlrl/HalfCheetahVelocity-v0")
 
 
 def in_team(size, function, **variables):
@@ -120,3 +127,40 @@ def test_a_process_group_of_the_caller_is_used_and_kept():
         return 0
 
     assert [ended.status for ended in team(2, work)] == [0, 0]
+
+
+def test_processes_on_a_machine_share_its_cores_and_need_a_gpu_each():
+    def work(rank):
+        assert processes_here() == 2
+        threads = [env.simulator._arguments[5] for env in make_task_envs(HALF_CHEETAH, 2, SamplingConfig(1))]
+        assert threads == [max(1, os.cpu_count() // 2)]
+        check_own_gpu("cpu")
+        for device, gpus, fault in (
+            ("cuda", 1, "2 processes on this machine have 1 GPUs"),
+            ("cuda:0", 2, "shared"),
+        ):
+            torch.cuda.device_count = lambda gpus=gpus: gpus
+            with pytest.raises(UserError, match=f"device: .*{fault}"):
+                check_own_gpu(device)
+        torch.cuda.device_count = lambda: 2
+        check_own_gpu("cuda")
+
+    assert processes_here() == 1
+    check_own_gpu("cuda:0")
+    in_team(2, work)
+
+
+def test_what_is_summed_in_a_meta_iteration():
+    """The gradient, products, losses of the line search, and means of metrics."""
+
+    def work(rank):
+        learner = MetaLearner(load_config("navigation2d", TINY[1:]))
+        before = teams.team().messages, teams.team().bytes
+        metrics = learner.iterate()
+        products, tries = int(metrics["cg_iterations"]), 1 + int(metrics["line_search_steps"])
+        vectors = (1 + products) * 4 * (len(learner.params) + 1)
+        messages, found = teams.team().messages - before[0], teams.team().bytes - before[1]
+        assert messages == 1 + products + tries + 1
+        assert found - vectors - tries * 4 * 3 == 16 * sum(name.startswith("seconds/") for name in metrics)
+
+    in_team(2, work)

@@ -2,12 +2,15 @@
 
 import os
 import signal
+import subprocess
+import sys
 import time
+from pathlib import Path
 
 import pytest
 import torch
-from programs import TINY, deterministic_rows
-from teams import program_team
+from programs import TESTS, TINY, deterministic_rows
+from teams import free_port, program_team
 
 from mamlrl.distributed import joining
 from mamlrl.learners.policy import MetaLearner
@@ -156,3 +159,25 @@ def test_without_a_place_to_meet_torchrun_is_named(tmp_path):
     assert (
         refusal_of([ended]) == "mamlrl: processes: MASTER_ADDR is not set in the environment; start with torchrun"
     )
+
+
+def test_a_benchmark_of_several_processes_is_printed_by_the_first():
+    first, second = program_team(2, "benchmark", *TINY, "--repeats=1")
+    assert (first.status, second.status) == (0, 0), f"{first} {second}"
+    assert "cpu, 2 processes, 1 threads" in first.output
+    assert "numbers summed" in first.output
+    assert second.output + second.error == ""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("launcher", [["-m", "mamlrl"], [str(Path(sys.executable).with_name("mamlrl"))]], ids=str)
+def test_torchrun_starts_the_command(launcher, tmp_path):
+    """As users do: the module, and the console command where it is installed."""
+    if launcher[0] != "-m" and not Path(launcher[0]).exists():
+        pytest.skip("the command is not installed")
+    command = [sys.executable, "-m", "torch.distributed.run", "--nproc-per-node=2", f"--master-port={free_port()}"]
+    arguments = [*command, *launcher, *RUN, "--iterations=2", "--output", str(tmp_path)]
+    ended = subprocess.run(arguments, capture_output=True, text=True, check=False, cwd=TESTS)
+    assert ended.returncode == 0, ended.stderr
+    assert ended.stderr.count("2 meta-iterations") == 1
+    assert [row["iteration"] for row in deterministic_rows(tmp_path)] == ["1", "2"]

@@ -131,6 +131,7 @@ def test_all_that_it_says_is_restored(values):
     experiment = restore_experiment(values)
     assert type(experiment) is (PolicyExperiment if values is OLD else SupervisedExperiment)
     plain = plain_experiment(experiment)
+    assert plain.pop("precision") == "highest"
     assert plain.pop("checkpoint_every") is None  # what has come since is as the code was then
     if values is OLD:
         assert plain["policy"].pop("architecture") == "mlp"

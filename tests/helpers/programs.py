@@ -25,7 +25,16 @@ TINY = [
 ]
 ONE = [*TINY, "--iterations=1"]
 SUMMARIES = (
-    *("environment", "data set", "parameters", "device", "meta-iteration", "meta-iterations", "results"),
+    *(
+        "environment",
+        "data set",
+        "parameters",
+        "device",
+        "processes",
+        "meta-iteration",
+        "meta-iterations",
+        "results",
+    ),
     *("complete", "this took", "last return", "env steps", "best validation", "next"),
 )
 # Lines of stderr that say how training goes

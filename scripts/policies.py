@@ -60,7 +60,7 @@ def _rows() -> Iterator[str]:
 def _result(evaluation: dict[str, Any]) -> str:
     means = evaluation["mean"]
     last = len(means) - 1
-    shown = [f"{means[step]:.5g} after {step}" for step in sorted({0, 1, last})]
+    shown = [f"{means[step]:.5g} after {step}" for step in sorted({0, min(1, last), last})]
     return f"{evaluation['metric']} {', '.join(shown)} steps"
 
 

@@ -124,6 +124,6 @@ def _caption(rows: Sequence[Mapping[str, Any]], metric: str) -> str:
     same = ", the same for all methods," if len({row["tasks"] for row in rows}) == 1 else ""
     intervals = " or ".join(sorted({row["over"] for row in rows}))
     return (
-        f"Mean {metric} on held-out tasks{same} with its 95% interval over {intervals}. A step size is shown where "
-        "it was chosen on validation tasks."
+        f"Mean {metric} on held-out tasks{same} with its 95% interval over {intervals}. "
+        "A step size is one that was chosen on validation tasks."
     )

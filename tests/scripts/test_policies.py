@@ -21,6 +21,9 @@ def test_every_checkpoint_is_listed_once_with_its_result(capsys):
     (row,) = (line for line in lines if line.startswith("half_cheetah_direction "))
     before, after, *_, last = published_card("half_cheetah_direction")["evaluation"]["mean"]
     assert row.endswith(f"  return {before:.5g} after 0, {after:.5g} after 1, {last:.5g} after 3 steps")
+    (oracle,) = (line for line in lines if line.startswith("navigation2d_methods/oracle_seed0 "))
+    (alone,) = published_card("navigation2d_methods/oracle_seed0")["evaluation"]["mean"]
+    assert oracle.endswith(f"  return {alone:.5g} after 0 steps")
 
 
 def test_the_card_of_one_is_printed(capsys):

@@ -43,6 +43,12 @@ class Run(NamedTuple):
 
 METHODS = ("maml", "first_order", "meta_sgd", "imaml", "promp")
 AVERAGED = "python docs/results/sinusoid/averaged_networks.py"
+HUNDRED_PULLS = (
+    " --sampling.episodes_per_task 100 --evaluation.episodes_per_task 100 --meta_batch_size 100 --iterations 40"
+)
+TWENTY_FIVE_EPISODES = (
+    " --sampling.episodes_per_task 25 --evaluation.episodes_per_task 25 --meta_batch_size 50 --iterations 100"
+)
 PRETRAINED = "python docs/results/strokes/pretrain.py docs/results/strokes"
 RUNS = [
     Run("navigation2d/seed{seed}", "episodes", "--config navigation2d", seeds=3),
@@ -94,6 +100,23 @@ RUNS = [
     ),
     Run("cartpole/seed{seed}", "evaluation", "--config cartpole"),
     Run("pendulum/seed{seed}", "evaluation", "--config pendulum"),
+    *(
+        Run(f"bandits/k{arms}_n{pulls}_seed{{seed}}", f"k{arms}_n{pulls}", f"--config bandit{options}")
+        for arms, pulls, options in (
+            (5, 10, ""),
+            (10, 10, " --env.kwargs.arms 10"),
+            (5, 100, HUNDRED_PULLS),
+            (10, 100, f" --env.kwargs.arms 10{HUNDRED_PULLS}"),
+        )
+    ),
+    Run("mdps/n10_seed{seed}", "n10", "--config tabular_mdp"),
+    Run("mdps/n25_seed{seed}", "n25", f"--config tabular_mdp{TWENTY_FIVE_EPISODES}"),
+    Run(
+        "metaworld/seed{seed}",
+        "ml1_reach_small",
+        "--config ml1_reach_small --env.info {}",
+        "--evaluation.episodes_per_task 5",
+    ),
     Run("sinusoid/maml_seed{seed}", "maml_5_shots", "--config sinusoid"),
     Run("sinusoid/first_order_seed{seed}", "first_order", "--config sinusoid --config first_order"),
     Run(

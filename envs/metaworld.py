@@ -139,9 +139,18 @@ def _tasks(benchmark: str, name: str | None, seed: int) -> BenchmarkTasks:
 
 def _make_env(env_name: str, render_mode: str | None = None, **kwargs: Any) -> gymnasium.Env[Any, Any]:
     """Makes an environment of Meta-World, which needs a task before it can be reset."""
-    camera = {} if render_mode is None else {"camera_name": CAMERA}
-    classes = _library().env_dict.ALL_V3_ENVIRONMENTS
-    return classes[env_name](render_mode=render_mode, **camera, **{"reward_function_version": "v2", **kwargs})
+    env_class = _library().env_dict.ALL_V3_ENVIRONMENTS[env_name]
+    kwargs = {"reward_function_version": "v2", **kwargs}
+    if render_mode is None:
+        return env_class(**kwargs)
+    return _Upright(env_class(render_mode=render_mode, camera_name=CAMERA, **kwargs))
+
+
+class _Upright(gymnasium.Wrapper[Any, Any, Any, Any]):
+    """Turns pictures, since the camera hangs upside down."""
+
+    def render(self) -> Any:
+        return np.ascontiguousarray(np.rot90(np.asarray(self.env.render()), 2))
 
 
 def _set_task(env: gymnasium.Env[Any, Any], task: Any) -> None:

@@ -9,6 +9,8 @@ from mamlrl.runs.checkpoints import load_checkpoint
 
 RESULTS = Path(__file__).parents[2] / "docs" / "results"
 SHORTER = "--iterations={} --meta_batch_size={}"
+EPISODES = "--sampling.episodes_per_task={0} --evaluation.episodes_per_task={0}"
+HUNDRED_PULLS = f"{EPISODES.format(100)} {SHORTER.format(40, 100)}"
 TRAINED_WITH = {
     "navigation2d/seed0": "navigation2d",
     "navigation2d_text/seed0": "navigation2d_text",
@@ -19,6 +21,13 @@ TRAINED_WITH = {
     "ant_direction_gymnasium/seed0": f"ant_direction_gymnasium {SHORTER.format(400, 10)}",
     "cartpole/seed0": "cartpole",
     "pendulum/seed0": "pendulum",
+    "bandits/k5_n10_seed0": "bandit",
+    "bandits/k10_n10_seed0": "bandit --env.kwargs.arms=10",
+    "bandits/k5_n100_seed0": f"bandit {HUNDRED_PULLS}",
+    "bandits/k10_n100_seed0": f"bandit --env.kwargs.arms=10 {HUNDRED_PULLS}",
+    "mdps/n10_seed0": "tabular_mdp",
+    "mdps/n25_seed0": f"tabular_mdp {EPISODES.format(25)} {SHORTER.format(100, 50)}",
+    "metaworld/seed0": "ml1_reach_small --evaluation.tasks=50 --env.info={}",
     "sinusoid/maml_seed0": "sinusoid --evaluation.tasks=600",
     "sinusoid/first_order_seed0": "sinusoid --config=first_order --evaluation.tasks=600",
     "sinusoid/meta_sgd_seed0": "sinusoid --config=meta_sgd --evaluation.tasks=600",

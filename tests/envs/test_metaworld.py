@@ -124,10 +124,12 @@ def test_processes_step_it_with_the_same_results():
     np.testing.assert_array_equal(*rewards)
 
 
-def test_pictures_are_taken_by_a_camera():
+def test_pictures_are_upright():
     env = make(1, render_mode="rgb_array")
     env.reset(seed=0)
-    assert env.render()[0].shape == (240, 240, 3)
+    (picture,) = env.render()
+    assert picture.shape == (240, 240, 3)
+    assert (picture[:5, :5].min(), picture[-5:, -5:].max()) == (200, 0)
 
 
 def test_an_ordinary_environment_has_one_task():

@@ -65,7 +65,9 @@ class SawyerXYZEnv(SawyerMocapBase):
 
     def render(self):
         assert self.camera_name is not None
-        return np.full((40, 40, 3), 200, np.uint8)
+        picture = np.full((240, 240, 3), 200, np.uint8)
+        picture[:5, :5] = 0  # black at the top left, where it hangs upside down
+        return picture
 
     def _observe(self):
         return np.concatenate([self.hand, np.zeros(36)])

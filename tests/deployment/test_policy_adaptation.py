@@ -13,7 +13,7 @@ from mamlrl.errors import DivergenceError, UserError
 from mamlrl.evaluation.build import evaluate
 from mamlrl.sampling.actions import to_space
 
-SEED, EPISODES = 3, 6
+SEED, EPISODES = 5, 6
 every_method = pytest.mark.parametrize("method", METHODS)
 
 

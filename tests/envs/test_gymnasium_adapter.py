@@ -5,12 +5,17 @@ from dataclasses import replace
 import gymnasium
 import numpy as np
 import pytest
+import torch
 from gymnasium.spaces import Dict
 from ordinary_envs import Point
+from samplers import randomness
 
 from mamlrl.envs.gymnasium_adapter import task_env
 from mamlrl.errors import UserError
+from mamlrl.networks.build import PolicyConfig, make_policy
 from mamlrl.sampling.build import EnvConfig, make_task_env
+from mamlrl.sampling.sampler import Sampler
+from mamlrl.sampling.settings import SamplingConfig
 
 CARTPOLE = EnvConfig(
     "CartPole-v1",
@@ -103,6 +108,39 @@ def test_observations_are_copies_though_the_environment_returns_its_buffer():
     second = env.step(np.ones((2, 2)))[0]
     np.testing.assert_array_equal(first, kept)
     np.testing.assert_allclose(second, kept + 1, rtol=1e-6)
+
+
+class Thrifty(Point):
+    """Returns its reward in an array that it uses again, too, and spoils both arrays before each step."""
+
+    def __init__(self, **kwargs):
+        super().__init__(**kwargs)
+        self._reward = np.zeros((), np.float32)
+
+    def step(self, action):
+        position = self._buffer.copy()
+        self._buffer[:] = self._reward[...] = np.nan
+        self._buffer[:] = position
+        observation, reward, *others = super().step(action)
+        self._reward[...] = reward
+        return observation, self._reward, *others
+
+
+@pytest.mark.parametrize("workers", [0, 2])
+def test_rollouts_and_recorded_episodes_are_copies_too(workers):
+    given = [task_env(each, sample_goals, set_goal)(4, horizon=5, workers=workers) for each in (Point, Thrifty)]
+    policy = make_policy(given[0].single_observation_space, given[0].single_action_space, PolicyConfig((4,)))
+    params = policy.init(torch.Generator().manual_seed(0))
+    plain, thrifty = (
+        Sampler([env], policy, SamplingConfig(2), torch.device("cpu")).sample(params, randomness())
+        for env in given
+    )
+    assert torch.equal(plain.observations, thrifty.observations)
+    torch.testing.assert_close(plain.rewards, thrifty.rewards)
+    steps = thrifty.observations.diff(dim=2) - thrifty.actions[:, :, :-1].clamp(-1, 1)
+    assert float(steps.abs().max()) < 1e-5  # each is where the action before it led
+    for env in given:
+        env.close()
 
 
 def test_a_task_is_a_number_for_each_parameter_within_its_range():

@@ -21,10 +21,15 @@ def of_all_tasks(values: Mapping[str, Sequence[Tensor]]) -> dict[str, list[Tenso
     """
     if size() == 1:
         return {name: list(tensors) for name, tensors in values.items()}
-    parts = gather({name: [tensor.cpu() for tensor in tensors] for name, tensors in values.items()})
+    parts = gather(
+        {name: [each.tolist() for each in tensors] for name, tensors in values.items()}
+    )  # fast to pickle
     return {
-        name: [torch.cat(tensors) for tensors in zip(*(part[name] for part in parts), strict=True)]
-        for name in values
+        name: [
+            torch.tensor([number for part in parts for number in part[name][index]], dtype=each.dtype)
+            for index, each in enumerate(tensors)
+        ]
+        for name, tensors in values.items()
     }
 
 

@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from mamlrl.distributed.exchange import gather, meet
+from mamlrl.distributed.exchange import meet
 from mamlrl.distributed.metrics import combined
 from mamlrl.distributed.team import share_of
 from mamlrl.errors import LearningError, UserError
@@ -25,7 +25,6 @@ from mamlrl.metric_names import (
     ENV_STEPS,
     ITERATION,
     RETURN,
-    SECONDS,
     STEPS_PER_SECOND,
     Metrics,
     after_step,
@@ -98,15 +97,15 @@ class MetaLearner(GradientMetaLearner):
             self._check_acts(params, adapted.processed[-1].batch.observations)
             if self.sampler.normalizer is not None:  # for the next meta-iteration
                 self.sampler.normalizer = self.sampler.normalizer.including(adapted.rollouts)
-        transitions = sum(gather(sum(rollouts.transitions for rollouts in adapted.rollouts)))
-        times = combined(seconds(timer.seconds), 1)
-        metrics = {
-            **acting_metrics(adapted, self.config.env.info, self.policy.distribution, self._inner_loop.pooled),
-            **combined(objective.metrics(), self.sampler.num_tasks),
+        acting = acting_metrics(adapted, self.config.env.info, self.policy.distribution, self._inner_loop.pooled)
+        transitions = int(acting.pop(ENV_STEPS))
+        others = {
+            **objective.metrics(),
             **outer_metrics,
-            STEPS_PER_SECOND: transitions / times[f"{SECONDS}sampling"],
-            **times,
+            STEPS_PER_SECOND: transitions / timer.seconds["sampling"],
+            **seconds(timer.seconds),
         }
+        metrics = acting | combined(others, self.sampler.num_tasks)
         self.params = params
         self.iteration += 1
         self.env_steps += transitions

@@ -7,6 +7,7 @@ in place of boolean indices, and `may_be_any` in place of `any`.
 
 from __future__ import annotations
 
+from contextlib import AbstractContextManager, nullcontext
 from importlib import import_module
 from typing import Any
 
@@ -77,6 +78,11 @@ def may_be_any(flags: Array) -> bool:
         False
     """
     return bool(flags.any()) if isinstance(flags, np.ndarray) else True
+
+
+def quiet(xp: Any) -> AbstractContextManager[Any]:
+    """Lets NumPy compute with numbers that are not finite without a warning, which torch never gives."""
+    return np.errstate(invalid="ignore", over="ignore") if xp is np else nullcontext()
 
 
 def rows(flags: Array, like: Array) -> Array:

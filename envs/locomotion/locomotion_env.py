@@ -9,7 +9,7 @@ import numpy as np
 from gymnasium.spaces import Box
 
 from mamlrl.envs.arguments import check_choice, check_whole_number
-from mamlrl.envs.arrays import Array, may_be_any, on_host
+from mamlrl.envs.arrays import Array, may_be_any, on_host, quiet
 from mamlrl.envs.locomotion.body import Body
 from mamlrl.envs.locomotion.build import device_of, make_simulator
 from mamlrl.envs.locomotion.task_distribution import Motion, TaskDistribution
@@ -116,7 +116,7 @@ class LocomotionVectorEnv(TaskVectorEnv):
     def _advance(self, actions: Array, running: Array) -> tuple[Array, Array]:
         xp, simulator, body = self.xp, self.simulator, self.body
         diverged = simulator.step(actions, running)
-        with np.errstate(invalid="ignore", over="ignore"):  # diverged simulations, whose values are not used
+        with quiet(xp):  # diverged simulations, whose values are not used
             body.look(simulator)
             motion = body.motion(simulator, self._positions)
             rewards = self.task.reward(motion, self.tasks) + body.reward(simulator, actions)

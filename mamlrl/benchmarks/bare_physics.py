@@ -46,7 +46,7 @@ class BarePhysics:
         """Seconds for the steps of rollouts; `randomness` is as it was before they were sampled."""
         self._start(randomness.env_seeds(self._sampler.share.tasks))
         steps = range(rollouts.mask.shape[2])
-        controls = [self._sampler.groups[0].to_env(rollouts.actions[:, :, step]) for step in steps]
+        controls = [self._sampler.groups[0].time_step.to_env(rollouts.actions[:, :, step]) for step in steps]
         running = [self.simulator.asarray(rollouts.mask[:, :, step].flatten().bool().cpu()) for step in steps]
 
         def integrate() -> None:

@@ -82,7 +82,7 @@ def _in_copies(
     acting: Acting, env: TaskEnv, episodes: int, randomness: Randomness, sampling: SamplingConfig
 ) -> list[Episode]:
     """Collects in all sub-environments at once, as often as it takes."""
-    config = replace(sampling, episodes_per_task=env.num_envs, unit="episodes", groups=1)
+    config = replace(sampling, episodes_per_task=env.num_envs, unit="episodes", groups=1, compile=False)
     sampler = Sampler([env], acting.network, config, acting.params.device)
     sampler.normalizer = acting.interface.normalizer
     collected, task = list[Episode](), None

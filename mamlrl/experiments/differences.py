@@ -8,7 +8,8 @@ from typing import Any
 from mamlrl.experiments.experiment import Experiment
 from mamlrl.experiments.plain import plain_experiment
 
-OF_THE_MACHINE = ("device", "precision", "compile", "env.workers", "env.kwargs.num_threads")
+_COMPILED = ("compile", "sampling.compile")
+OF_THE_MACHINE = ("device", "precision", *_COMPILED, "env.workers", "env.kwargs.num_threads")
 MAY_CHANGE_ON_RESUME = ("iterations", "evaluation", "checkpoint_every", *OF_THE_MACHINE)
 
 _FIRST = ("kind", "env.id", "data.dataset")  # tell most

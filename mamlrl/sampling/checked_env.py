@@ -13,7 +13,7 @@ from mamlrl.envs import TaskEnv
 from mamlrl.envs.arrays import Array, on_host
 from mamlrl.envs.task_env import Frame, SubEnvError
 from mamlrl.errors import FOREIGN_ERRORS, TaskEnvError, one_line
-from mamlrl.sampling.env_arrays import UnexpectedError, checked_array, kind_of
+from mamlrl.sampling.env_arrays import UnexpectedError, checked_array, checked_pictures, kind_of
 
 _SHOWN_TASKS = 3  # whose parameters a message gives
 _OF_EPISODES = ("reset", "step", "render")  # methods whose errors may be due to the tasks that are set
@@ -37,6 +37,7 @@ class CheckedEnv:
         episodes_per_task: Sub-environments of each task.
 
     Attributes:
+        time: Time steps since the last reset.
         info: What the last step returned as info, as it came; see `EpisodeInfo`.
     """
 
@@ -44,7 +45,7 @@ class CheckedEnv:
         self._env = env
         self._first_task = first_task
         self._episodes = episodes_per_task
-        self._time = 0
+        self.time = 0
         self.info: Any = {}
 
     @property
@@ -81,7 +82,7 @@ class CheckedEnv:
         Args:
             seed: One seed, or one for each task, of which an environment that takes one alone gets the first.
         """
-        self._time = 0
+        self.time = 0
         if not isinstance(seed, int):
             seed = [int(each) for each in seed]
             seed = seed if self._env.takes_task_seeds else seed[0]
@@ -92,11 +93,10 @@ class CheckedEnv:
 
     def step(self, actions: Array) -> EnvStep:
         """Steps once, see `TaskEnv.step`; returns observations, rewards, terminations and truncations."""
-        with self._call("step"):
+        with self.stepping():
             returned = self._env.step(actions)
         names = ("observations", "rewards", "terminations", "truncations", "info")
         observations, rewards, terminated, truncated, self.info = self._parts("step", returned, names)
-        self._time += 1
         shape = (self._env.num_envs,)
         return (
             self._observations("step", observations),
@@ -104,6 +104,13 @@ class CheckedEnv:
             self._array("step", "terminations", terminated, shape, "booleans"),
             self._array("step", "truncations", truncated, shape, "booleans"),
         )
+
+    @contextmanager
+    def stepping(self) -> Iterator[None]:
+        """Steps the environment in its block; what it returns is not checked."""
+        with self._call("step"):
+            yield
+        self.time += 1
 
     def diverged(self) -> Array:
         """Which current episodes ended because their simulation diverged, shape (num_envs,)."""
@@ -115,15 +122,10 @@ class CheckedEnv:
         """Draws every sub-environment; returns its pictures, shape (height, width, 3)."""
         with self._call("render"):
             pictures = self._env.render()
-        count = self._env.num_envs
-        if not isinstance(pictures, tuple | list) or len(pictures) != count:
-            raise self._unexpected("render", kind_of(pictures), f"a tuple of {count} pictures")
-        for picture in pictures:
-            shape = np.shape(picture)
-            if getattr(picture, "dtype", None) != np.uint8 or len(shape) != 3 or shape[-1] != 3 or 0 in shape:
-                expected = "pictures of shape (height, width, 3) and type uint8"
-                raise self._unexpected("render", kind_of(picture), expected)
-        return tuple(picture.copy() for picture in pictures)
+        try:
+            return tuple(picture.copy() for picture in checked_pictures(pictures, self._env.num_envs))
+        except UnexpectedError as error:
+            raise self._unexpected("render", error.came, error.expected) from error
 
     def close(self) -> None:
         """Releases what the environment holds."""
@@ -143,11 +145,11 @@ class CheckedEnv:
     def _where(self) -> str:
         count = self._env.num_envs // self._episodes
         if count == 1:
-            return f"{self.task_text(0)}, time step {self._time}"
+            return f"{self.task_text(0)}, time step {self.time}"
         shown = [self._parameters(task) for task in range(min(count, _SHOWN_TASKS))]
         listed = ", ".join(shown + ["..."] * (count > _SHOWN_TASKS))
         last = self._first_task + count - 1
-        return f"tasks {self._first_task} to {last} (parameters {listed}), time step {self._time}"
+        return f"tasks {self._first_task} to {last} (parameters {listed}), time step {self.time}"
 
     @contextmanager
     def _call(self, method: str) -> Iterator[None]:
@@ -155,7 +157,7 @@ class CheckedEnv:
         try:
             yield
         except SubEnvError as error:
-            place = f"{self.task_text(error.index // self._episodes)}, time step {self._time}"
+            place = f"{self.task_text(error.index // self._episodes)}, time step {self.time}"
             raise TaskEnvError(f"environment {self.name}: {method} raised {error} in {place}") from error
         except FOREIGN_ERRORS as error:
             place = f" in {self._where()}" if method in _OF_EPISODES else ""

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
 from mamlrl.envs import TaskEnv
 from mamlrl.envs.arrays import Array
+from mamlrl.envs.task_env import Frame
 
 _KINDS = {"numbers": ("real floating", "integral", "bool"), "booleans": ("bool",)}  # of the array API
 _NUMPY_KINDS = {"numbers": "fiub", "booleans": "b"}
@@ -58,6 +60,21 @@ def checked_array(
             f"{what} of {kind_of(value)}", f"a tensor of {content} of shape {shape} on {env.device}"
         )
     return value
+
+
+def checked_pictures(pictures: Any, count: int) -> Sequence[Frame]:
+    """Returns the pictures of all sub-environments if they are as many, and pictures.
+
+    Raises:
+        UnexpectedError: If they are something else.
+    """
+    if not isinstance(pictures, tuple | list) or len(pictures) != count:
+        raise UnexpectedError(kind_of(pictures), f"a tuple of {count} pictures")
+    for picture in pictures:
+        shape = np.shape(picture)
+        if getattr(picture, "dtype", None) != np.uint8 or len(shape) != 3 or shape[-1] != 3 or 0 in shape:
+            raise UnexpectedError(kind_of(picture), "pictures of shape (height, width, 3) and type uint8")
+    return pictures
 
 
 def kind_of(value: Any) -> str:

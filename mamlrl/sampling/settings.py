@@ -31,6 +31,9 @@ class SamplingConfig(Section):
             larger.
         groups: Groups of tasks that are sampled at the same time, each in an environment and a thread of its own:
             one's physics overlaps with another's policy (double-buffered sampling, Petrenko et al. 2020).
+        compile: Whether PyTorch compiles a time step into few kernels: the policy, and the arithmetic of rewards
+            and observations around the physics. For environments on a GPU, or with `env.kwargs.array_module`
+            `torch`.
     """
 
     episodes_per_task: PositiveInt = 20
@@ -39,6 +42,7 @@ class SamplingConfig(Section):
     normalize_observations: bool = False
     action_bound: PositiveFinite = 1.0
     groups: PositiveInt = 1
+    compile: bool = False
 
     def action_scaling(self, space: gymnasium.Space[Any]) -> ActionScaling | None:
         """Returns the map from a policy's actions to an action space, None if they are used as they are."""

@@ -11,20 +11,20 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from mamlrl.envs import TaskEnv
-from mamlrl.envs.arrays import Array, may_be_any, on_host, rows
+from mamlrl.envs.arrays import Array, on_host
 from mamlrl.errors import TaskEnvError
 from mamlrl.networks.network import Policy
-from mamlrl.sampling.actions import absurd_magnitude, check_room, to_space
+from mamlrl.sampling.actions import absurd_magnitude, check_room
 from mamlrl.sampling.blame import check_some_are_valid, error_of, first_fault
-from mamlrl.sampling.checked_env import CheckedEnv, EnvStep
+from mamlrl.sampling.checked_env import CheckedEnv
 from mamlrl.sampling.episode_info import EpisodeInfo, Reduction
 from mamlrl.sampling.normalization import ObservationNormalizer
 from mamlrl.sampling.rollouts import Rollouts, until_all_ended, without
 from mamlrl.sampling.settings import SamplingConfig
+from mamlrl.sampling.time_step import After, Before, Ends, Kept, TimeStep
 
 LOOK_EVERY = 32  # steps after which an environment on a device is asked whether all its episodes have ended
 
-_Step = tuple[Tensor, Tensor, Tensor, Array, Array]
 Watch = Callable[[NDArray[np.float64], NDArray[np.bool_]], None]
 
 
@@ -47,6 +47,7 @@ class TaskGroup:
         num_tasks: Number of tasks in the group.
         first_task: Number of the first of them among those of all groups.
         checked: The environment, whose errors and returns are checked.
+        time_step: Takes a step of all episodes.
         action_limit: Magnitude that no action of the policy has unless something is wrong with it.
         diverged: Simulations that diverged so far, whose episodes are left out of the rollouts.
     """
@@ -67,16 +68,19 @@ class TaskGroup:
         self.num_tasks = env.num_envs // config.episodes_per_task
         self._info = EpisodeInfo(env, self.checked, info)
         self.diverged = 0
-        self._policy = policy
         self._device = device
         self._watch = watch
-        self._last_observations: Array = np.zeros(0)
-        self._terminated: Array = np.zeros(0)
+        self._ends: Ends = np.zeros(0), np.zeros(0)
         space = env.single_action_space
         check_room(self.checked.name, space)
         scaling = config.action_scaling(space)
         self.action_limit = absurd_magnitude(space, scaling, config.action_bound)
-        self._scaling = scaling and scaling.on_device(env)
+        self.time_step = TimeStep(env, self.checked, self.num_tasks, policy, scaling, device)
+        self._take_step: Callable[[Before, Ends], After] = self.time_step.take
+        if config.compile:
+            from mamlrl.sampling.compiled_step import CompiledStep  # noqa: PLC0415 (takes seconds)
+
+            self._take_step = CompiledStep(self.time_step, env, self.checked)
 
     def collect(
         self, params: Tensor, noise: Tensor, seeds: Sequence[int], normalizer: ObservationNormalizer | None = None
@@ -101,10 +105,13 @@ class TaskGroup:
             rollouts = self._rollouts(list(self._steps(params, noise, seeds, normalizer)))
             if self.env.xp is not np:
                 rollouts = until_all_ended(rollouts)
-            last = self._by_task(self._last_observations, params.dtype)
-            terminated = self._by_task(self._terminated, torch.bool)
-            rollouts = replace(rollouts, last_observations=last, terminated=terminated)
-            diverged = self._by_task(self.checked.diverged(), torch.bool)
+            last, terminated = self._ends
+            rollouts = replace(
+                rollouts,
+                last_observations=self.time_step.by_task(last, params.dtype),
+                terminated=self.time_step.by_task(terminated, torch.bool),
+            )
+            diverged = self.time_step.by_task(self.checked.diverged(), torch.bool)
             fault = first_fault(rollouts, ~diverged, self.action_limit)
             if fault is not None:
                 raise error_of(fault, self.checked)
@@ -118,31 +125,24 @@ class TaskGroup:
 
     def _steps(
         self, params: Tensor, noise: Tensor, seeds: Sequence[int], normalizer: ObservationNormalizer | None = None
-    ) -> Iterator[_Step]:
+    ) -> Iterator[Kept]:
         """Yields what `Rollouts` holds of each step."""
-        xp, act, draw = self.env.xp, self._policy.bind(params), self._policy.distribution.sample
-        normalize = None if normalizer is None else normalizer.bind(params)
-        observation = self._last_observations = self.checked.reset(seeds)
+        xp, act = self.env.xp, self.time_step.acting(params, normalizer)
+        observation = self.checked.reset(seeds)
         self._info.begin()
         running = xp.ones(self.env.num_envs, dtype=xp.bool, device=self.env.device)
-        self._terminated = ~running
+        self._ends = observation, ~running
         self._tell(xp.zeros(self.env.num_envs), running)
         for time, step_noise in enumerate(noise):
-            if may_be_any(~running):
-                observation = xp.where(rows(running, observation), observation, 0.0)
-            observations = self._by_task(observation, params.dtype)
-            outputs = act(observations if normalize is None else normalize(observations))
-            actions = draw(outputs, step_noise)
-            observation, rewards, terminated, truncated = self._step(time, observations, actions, outputs, running)
+            before = act, params.dtype, observation, running, step_noise
+            try:
+                kept, observation, running, self._ends = self._take_step(before, self._ends)
+            except TaskEnvError as error:
+                self._blame(error, time, before)
+                raise
             self._info.add()
-            yield observations, actions, outputs, rewards, running
-            ended = running & (terminated | truncated)
-            self._terminated = self._terminated | (running & terminated)
-            if may_be_any(ended):
-                last = self._last_observations
-                self._last_observations = xp.where(rows(ended, last), observation, last)
-            running = running & ~ended
-            self._tell(rewards, running)
+            yield kept
+            self._tell(kept[3], running)
             if self._have_all_ended(running, time):
                 break
 
@@ -157,37 +157,23 @@ class TaskGroup:
             return False
         return not running.any()
 
-    def _step(self, time: int, observations: Tensor, actions: Tensor, outputs: Tensor, running: Array) -> EnvStep:
-        """Steps the environment; an error may be due to what was wrong before, which is then what is raised."""
-        try:
-            return self.checked.step(self.to_env(actions))
-        except TaskEnvError as error:
-            before = (observations, actions, outputs, self.env.xp.zeros(self.env.num_envs), running)
-            everyone = torch.ones(actions.shape[:2], dtype=torch.bool, device=self._device)
-            fault = first_fault(self._rollouts([before]), everyone, self.action_limit)
-            if fault is None:
-                raise
+    def _blame(self, error: TaskEnvError, time: int, before: Before) -> None:
+        """Raises what was wrong before the environment raised an error, which may be due to it."""
+        observations, outputs, actions = self.time_step.decide(before)
+        kept = (observations, actions, outputs, self.env.xp.zeros(self.env.num_envs), before[3])
+        everyone = torch.ones(actions.shape[:2], dtype=torch.bool, device=self._device)
+        fault = first_fault(self._rollouts([kept]), everyone, self.action_limit)
+        if fault is not None:
             raise error_of(replace(fault, time=time), self.checked) from error
 
-    def _by_task(self, array: Array, dtype: torch.dtype) -> Tensor:
-        """Turns an array of all sub-environments into a tensor, shape (task, episode, ...)."""
-        tensor = torch.as_tensor(array).view(self.num_tasks, -1, *array.shape[1:])
-        return tensor.to(self._device, dtype)
-
-    def to_env(self, actions: Tensor) -> Array:
-        """Turns actions of the policy, shape (task, episode, ...), into the environment's, (num_envs, ...)."""
-        xp, flat = self.env.xp, actions.flatten(0, 1)
-        array = flat.cpu().numpy() if xp is np else flat.to(self.env.device)
-        return to_space(array, self.env.single_action_space, self._scaling, xp)
-
-    def _rollouts(self, steps: list[_Step]) -> Rollouts:
+    def _rollouts(self, steps: list[Kept]) -> Rollouts:
         """Joins steps along a time axis."""
         xp = self.env.xp
         observations, actions, outputs, rewards, running = zip(*steps, strict=True)
         return Rollouts(
             observations=torch.stack(observations, dim=2),
             actions=torch.stack(actions, dim=2),
-            rewards=self._by_task(xp.stack(rewards, axis=1), torch.float64),
-            mask=self._by_task(xp.stack(running, axis=1), torch.float64),
+            rewards=self.time_step.by_task(xp.stack(rewards, axis=1), torch.float64),
+            mask=self.time_step.by_task(xp.stack(running, axis=1), torch.float64),
             outputs=torch.stack(outputs, dim=2),
         )

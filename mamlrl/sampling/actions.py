@@ -64,13 +64,16 @@ def first_action(space: gymnasium.Space[Any]) -> NDArray[np.int64] | None:
     return start.astype(np.int64) if start.any() else None
 
 
-def to_space(actions: Array, space: gymnasium.Space[Any], scaling: ActionScaling | None, xp: Any = np) -> Array:
+def to_space(
+    actions: Array, space: gymnasium.Space[Any], scaling: ActionScaling | None, first: Array | None, xp: Any = np
+) -> Array:
     """Turns actions of a policy into the environment's, in fresh memory.
 
     Args:
         actions: Flat actions, shape (num_envs, A), or (num_envs,) if they are single choices.
         space: Space of one sub-environment's actions.
         scaling: What actions are rescaled by, if they are, on their device.
+        first: What `first_action` returns for the space, on their device.
         xp: Namespace of the actions' arrays.
 
     Returns:
@@ -79,8 +82,7 @@ def to_space(actions: Array, space: gymnasium.Space[Any], scaling: ActionScaling
     shaped = actions.reshape((len(actions), *(space.shape or ())))
     if scaling is not None:
         return scaling(shaped)
-    first = first_action(space)
-    return xp.asarray(shaped, copy=True) if first is None else shaped + xp.asarray(first, device=shaped.device)
+    return xp.asarray(shaped, copy=True) if first is None else shaped + first
 
 
 def absurd_magnitude(space: gymnasium.Space[Any], scaling: ActionScaling | None, bound: float) -> float:

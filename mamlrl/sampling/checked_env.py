@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from textwrap import shorten
 from typing import Any
 
 import numpy as np
@@ -15,7 +16,7 @@ from mamlrl.envs.task_env import Frame, SubEnvError
 from mamlrl.errors import FOREIGN_ERRORS, TaskEnvError, one_line
 from mamlrl.sampling.env_arrays import UnexpectedError, checked_array, checked_pictures, kind_of
 
-_SHOWN_TASKS = 3  # whose parameters a message gives
+_SHOWN_TASKS, _MOST_TEXT = 3, 200  # whose parameters a message gives, and how many characters of each
 _OF_EPISODES = ("reset", "step", "render")  # methods whose errors may be due to the tasks that are set
 
 EnvStep = tuple[Array, Array, Array, Array]  # observations, rewards, terminations, truncations
@@ -138,18 +139,18 @@ class CheckedEnv:
 
     def _parameters(self, task: int) -> str:
         try:
-            return str(on_host(self._env.tasks[task * self._episodes]).tolist())
+            numbers = on_host(self._env.tasks[task * self._episodes]).tolist()
+            return shorten(str(numbers), _MOST_TEXT, placeholder=" ...")
         except Exception:  # whatever is wrong with an environment, its first error is the one to tell
             return "unknown"
 
     def _where(self) -> str:
-        count = self._env.num_envs // self._episodes
+        first, count = self._first_task, self._env.num_envs // self._episodes
         if count == 1:
             return f"{self.task_text(0)}, time step {self.time}"
         shown = [self._parameters(task) for task in range(min(count, _SHOWN_TASKS))]
         listed = ", ".join(shown + ["..."] * (count > _SHOWN_TASKS))
-        last = self._first_task + count - 1
-        return f"tasks {self._first_task} to {last} (parameters {listed}), time step {self.time}"
+        return f"tasks {first} to {first + count - 1} (parameters {listed}), time step {self.time}"
 
     @contextmanager
     def _call(self, method: str) -> Iterator[None]:

@@ -11,7 +11,7 @@ from torch import Tensor
 from mamlrl.envs import TaskEnv
 from mamlrl.envs.arrays import Array, may_be_any, rows
 from mamlrl.networks.network import Policy
-from mamlrl.sampling.actions import ActionScaling, to_space
+from mamlrl.sampling.actions import ActionScaling, first_action, to_space
 from mamlrl.sampling.checked_env import CheckedEnv, EnvStep
 from mamlrl.sampling.normalization import ObservationNormalizer
 
@@ -49,6 +49,8 @@ class TimeStep:
         self._num_tasks = num_tasks
         self._policy = policy
         self._scaling = scaling and scaling.on_device(env)
+        first = first_action(env.single_action_space)
+        self._first = None if first is None else env.xp.asarray(first, device=env.device)
         self._device = device
 
     def acting(self, params: Tensor, normalizer: ObservationNormalizer | None) -> Callable[[Tensor], Tensor]:
@@ -97,4 +99,4 @@ class TimeStep:
         """Turns actions of the policy, shape (task, episode, ...), into the environment's, (num_envs, ...)."""
         xp, flat = self._env.xp, actions.flatten(0, 1)
         array = flat.cpu().numpy() if xp is np else flat.to(self._env.device)
-        return to_space(array, self._env.single_action_space, self._scaling, xp)
+        return to_space(array, self._env.single_action_space, self._scaling, self._first, xp)

@@ -19,7 +19,7 @@ from mamlrl.networks.categorical import Categorical
 from mamlrl.networks.convolution import ConvolutionalNetwork
 from mamlrl.networks.mlp import MlpPolicy
 from mamlrl.runs.checkpoints import save_checkpoint
-from mamlrl.sampling.actions import to_space
+from mamlrl.sampling.actions import first_action, to_space
 
 EXPORTED = {  # whether deterministic
     "tanh": False,
@@ -76,7 +76,7 @@ def act(policy, observation, noise):
         noise = network.distribution.noise((5,), torch.Generator(), torch.float32).zero_().numpy()
     actions = network.distribution.sample(outputs, torch.from_numpy(noise).double()).numpy()
     scaling = policy.experiment.sampling.action_scaling(policy.action_space)
-    scaled = to_space(actions, policy.action_space, scaling)
+    scaled = to_space(actions, policy.action_space, scaling, first_action(policy.action_space))
     if not isinstance(policy.action_space, Box):
         return scaled
     clipped = np.clip(scaled, policy.action_space.low, policy.action_space.high)

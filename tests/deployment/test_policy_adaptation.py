@@ -11,7 +11,7 @@ from deployed import METHODS, TASK, checkpoint, evaluated, load_method, make_cop
 import mamlrl
 from mamlrl.errors import DivergenceError, UserError
 from mamlrl.evaluation.build import evaluate
-from mamlrl.sampling.actions import to_space
+from mamlrl.sampling.actions import first_action, to_space
 
 SEED, EPISODES = 5, 6
 every_method = pytest.mark.parametrize("method", METHODS)
@@ -43,7 +43,7 @@ def record_of(rollouts, policy):
     episodes = []
     for index, length in enumerate(rollouts.mask[0].sum(dim=1).int().tolist()):
         drawn = rollouts.actions[0, index, :length].numpy()
-        actions = to_space(drawn, policy.action_space, scaling)
+        actions = to_space(drawn, policy.action_space, scaling, first_action(policy.action_space))
         if isinstance(policy.action_space, gymnasium.spaces.Box):
             actions = np.clip(actions, policy.action_space.low, policy.action_space.high)
         episodes.append(

@@ -236,3 +236,12 @@ def test_an_environment_that_takes_one_seed_gets_that_of_its_first_task():
     OneSeed.takes_task_seeds = True
     CheckedEnv(both).reset([7, 8])
     assert both.env.seeds == [7, [7, 8]]
+
+
+def test_long_tasks_are_cut():
+    env = FakeEnv(2)
+    env.tasks = np.zeros((2, 10_000))
+    text = CheckedEnv(env).task_text(0)
+    assert text.startswith("task 0 (parameters [0.0, 0.0, ")
+    assert text.endswith(" ...)")
+    assert len(text) < 250

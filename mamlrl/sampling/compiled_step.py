@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import warnings
 from time import perf_counter
 
 import numpy as np
@@ -45,19 +46,26 @@ class CompiledStep:
         """See `TimeStep.take`."""
         if self._checked.time == 0:
             return self._time_step.take(before, ends)
+        if self._is_compiled:
+            return self._take(before, ends)
         start = perf_counter()
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", ".*lru_cache", UserWarning)  # caches of array-api-compat's
+            after = self._take(before, ends)
+        self._is_compiled = True
+        note(f"compiled the step of {self._checked.name} in {perf_counter() - start:.1f} s")
+        return after
+
+    def _take(self, before: Before, ends: Ends) -> After:
+        """Takes a step with the compiled function."""
         try:
             with self._checked.stepping():
-                after = self._compiled(before, ends, self._step)
+                return self._compiled(before, ends, self._step)
         except TaskEnvError as error:
             if not isinstance(error.__cause__, TorchDynamoException):
                 raise
             reason = one_line(error.__cause__)
             raise UserError(f"sampling.compile: PyTorch fails ({reason}); set it to false") from error
-        if not self._is_compiled:
-            self._is_compiled = True
-            note(f"compiled the step of {self._checked.name} in {perf_counter() - start:.1f} s")
-        return after
 
     def _step(self, actions: Array) -> EnvStep:
         """Steps the environment without checks; returns copies."""

@@ -10,7 +10,7 @@ from mamlrl.errors import UserError
 from mamlrl.experiments.build import KINDS
 from mamlrl.experiments.command_line import load_config
 from mamlrl.experiments.experiment import Experiment, gradient_experiment
-from mamlrl.sampling.build import EnvId
+from mamlrl.sampling.env_settings import EnvId
 from mamlrl.settings import numbers
 from mamlrl.settings.choices import Registry
 

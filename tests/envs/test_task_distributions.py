@@ -5,16 +5,13 @@ from itertools import combinations
 import gymnasium
 import numpy as np
 import pytest
+from env_cases import FAMILIES, IDS
 from scipy import stats
 
 from mamlrl.envs import NAMESPACE
 
 SIGNIFICANCE = 0.005
-NAMES = sorted(
-    name.removeprefix(f"{NAMESPACE}/").removesuffix("-v0")
-    for name in gymnasium.registry
-    if name.startswith(f"{NAMESPACE}/")
-)
+NAMES = [name.removeprefix(f"{NAMESPACE}/").removesuffix("-v0") for name in IDS]
 
 
 def independent(tasks):
@@ -64,8 +61,24 @@ def one_limb_at_zero(limbs, joints):
     return check
 
 
+def random_tables(states, actions):
+    def check(tasks):
+        tables = tasks.reshape(len(tasks), states, actions, states + 1)
+        np.testing.assert_allclose(tables[..., :-1].sum(axis=-1), 1)
+        for state, action in ((0, 0), (states - 1, actions - 1)):
+            parts = tables[:, state, action]
+            for part in parts.T[:-1]:  # of a flat Dirichlet distribution
+                assert stats.kstest(part, stats.beta(1, states - 1).cdf).pvalue > SIGNIFICANCE / 2
+            assert stats.kstest(parts[:, -1], stats.norm(1, 1).cdf).pvalue > SIGNIFICANCE
+        independent(tables[:, [0, 0, 1], [0, 1, 0], -1])
+
+    return check
+
+
 STATED = {
     "Navigation2D": uniform(-0.5, 0.5, 2),
+    "Bandit": uniform(0, 1, 5),
+    "TabularMDP": random_tables(10, 5),
     "HalfCheetahVelocity": uniform(0, 2, 1),
     "HalfCheetahDirection": signs,
     "HalfCheetahParameters": log_uniform(1 / 2, 2, 4),
@@ -120,7 +133,7 @@ def test_tasks_that_resets_draw_follow_the_same_distribution(name):
 
 
 @pytest.mark.parametrize("family", ["rllab", "gymnasium"])
-@pytest.mark.parametrize("name", [name for name in NAMES if name != "Navigation2D"])
+@pytest.mark.parametrize("name", sorted({case.short_name for case in FAMILIES if "family" in case.kwargs}))
 def test_the_family_does_not_change_the_tasks(name, family):
     """The papers' ranges differ; a family has the same default."""
     tasks = make(name, family=family).sample_tasks(np.random.default_rng(0), 100)

@@ -5,9 +5,10 @@ import gymnasium
 import numpy as np
 import pytest
 import torch
+from env_cases import IDS
 from gymnasium.spaces import Box
 
-from mamlrl.envs import NAMESPACE, TaskVectorEnv
+from mamlrl.envs import TaskVectorEnv
 from mamlrl.errors import TaskEnvError, UserError
 from mamlrl.evaluation.build import evaluate
 from mamlrl.experiments.policy import PolicyEvaluationConfig, PolicyExperiment
@@ -17,7 +18,6 @@ from mamlrl.networks.build import PolicyConfig, make_policy
 from mamlrl.sampling.build import EnvConfig
 from mamlrl.sampling.settings import SamplingConfig
 
-TASK_IDS = sorted(name for name in gymnasium.registry if name.startswith(f"{NAMESPACE}/"))
 HORIZON = 10
 STEPS = 2
 
@@ -239,7 +239,7 @@ def test_pictures_of_other_kinds_are_refused_by_name(monkeypatch, make_picture, 
         pass
 
 
-@pytest.mark.parametrize("env_id", TASK_IDS)
+@pytest.mark.parametrize("env_id", IDS)
 def test_every_environment_can_be_filmed(env_id):
     if "Navigation" not in env_id and os.environ.get("MUJOCO_GL") not in ("egl", "osmesa"):
         pytest.skip("MuJoCo has nothing here to draw with")

@@ -21,6 +21,10 @@ class Case(NamedTuple):
     kwargs: dict[str, str]
     wrapper: str = ""
 
+    @property
+    def short_name(self):
+        return self.id.removeprefix(f"{envs.NAMESPACE}/").removesuffix("-v0")
+
     def __str__(self):
         return " ".join([self.id.removeprefix(f"{envs.NAMESPACE}/"), *self.kwargs.values(), self.wrapper]).strip()
 

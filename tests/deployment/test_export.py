@@ -15,8 +15,7 @@ import mamlrl
 from mamlrl.deployment.network import AdaptiveNetwork
 from mamlrl.errors import UserError
 from mamlrl.experiments.objects import with_settings
-from mamlrl.networks.categorical import Categorical
-from mamlrl.networks.convolution import ConvolutionalNetwork
+from mamlrl.networks.images import ImageInterface, NetworkConfig
 from mamlrl.networks.mlp import MlpPolicy
 from mamlrl.runs.checkpoints import save_checkpoint
 from mamlrl.sampling.actions import first_action, to_space
@@ -84,11 +83,17 @@ def act(policy, observation, noise):
     return clipped
 
 
-def make_images():
+def make_images(config):
     """A network for images, of random parameters."""
-    network = ConvolutionalNetwork((1, 14, 14), Categorical(3), (4, 4), "max_pool")
+    network = ImageInterface((1, 14, 14), 3, "max_pool").make_network(config)
     params = network.init(torch.Generator().manual_seed(0))
     return AdaptiveNetwork(None, network, params, 0, (1, 14, 14))
+
+
+IMAGES = {
+    "images": NetworkConfig(hidden_sizes=(4, 4)),
+    "dense": NetworkConfig(hidden_sizes=(4, 4), images="dense"),
+}
 
 
 def files_of(name, folder):
@@ -100,7 +105,8 @@ def exported(policies, tmp_path_factory):
     """Everything exported to a folder, run elsewhere on inputs, and the outputs that there are here, by name."""
     folder, rng, expected = tmp_path_factory.mktemp("exported"), np.random.default_rng(0), {}
     sine = mamlrl.load(checkpoint(folder / "sine.pt", "sinusoid", TINY_SINUSOID[1:]))
-    networks = {"sine": sine.adapt([[0.0], [1.0]], [[0.5], [-0.5]], steps=2), "images": make_images()}
+    networks = {name: make_images(config) for name, config in IMAGES.items()}
+    networks["sine"] = sine.adapt([[0.0], [1.0]], [[0.5], [-0.5]], steps=2)
     for name, deterministic in EXPORTED.items():
         observation = rng.uniform(-1, 1, (5, *policies[name].observation_space.shape)).astype(np.float32)
         size = {"discrete": 3, "choices": 5}.get(name, 2)
@@ -122,7 +128,7 @@ def exported(policies, tmp_path_factory):
     return folder, expected
 
 
-@pytest.mark.parametrize("name", [*EXPORTED, "sine", "images"])
+@pytest.mark.parametrize("name", [*EXPORTED, *IMAGES, "sine"])
 def test_what_is_exported_does_elsewhere_what_it_does_here(exported, name):
     folder, expected = exported
     for file in files_of(name, folder):

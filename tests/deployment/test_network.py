@@ -60,12 +60,20 @@ def test_it_goes_on_after_it_was_saved(tmp_path):
     assert torch.equal(loaded.params, adapted.params)
 
 
+NETWORKS = {
+    "convolutional": ["--network.hidden_sizes=[4,4]"],
+    "dense": ["--network.hidden_sizes=[4,4]", "--network.images=dense"],
+    "context": ["--network.hidden_sizes=[4,4]", "--network.context_size=1", "--adaptation.adapted=context"],
+}
+
+
 @pytest.fixture
-def classifier(tmp_path):
+def classifier(tmp_path, request):
     """A checkpoint of a network for images, its data set gone."""
     data = tmp_path / "data"
     make_omniglot(data)
-    options = [f"--data.folder={data}", "--network.hidden_sizes=[4,4]", "--data.ways=2", "--data.queries=1"]
+    network_options = NETWORKS[getattr(request, "param", "convolutional")]
+    options = [f"--data.folder={data}", *network_options, "--data.ways=2", "--data.queries=1"]
     options += ["--data.validation_tasks=2", "--meta_batch_size=2"]
     path = checkpoint(tmp_path / "images.pt", "omniglot_5way_1shot", [*options, "--compile=false"])
     network = mamlrl.load(path)
@@ -74,6 +82,7 @@ def classifier(tmp_path):
     return mamlrl.load(path), examples, expected
 
 
+@pytest.mark.parametrize("classifier", NETWORKS, indirect=True)
 def test_a_network_for_images_needs_no_data_set(classifier):
     network, examples, expected = classifier
     images, classes = examples.support.observations[0].numpy(), examples.support.targets[0].numpy()

@@ -29,7 +29,10 @@ def strokes(tmp_path_factory):
     return folder
 
 
-@pytest.mark.parametrize("config", ["strokes", "strokes_imaml", "omniglot_20way_1shot"])
+CONFIGS = ["strokes", "strokes_imaml", "omniglot_20way_1shot", "kanji_5way_1shot_dense", "kanji_5way_1shot_context"]
+
+
+@pytest.mark.parametrize("config", CONFIGS)
 def test_from_drawings_to_figures(config, strokes, tmp_path, capsys):
     folder, record = tmp_path / "run", tmp_path / "evaluation.json"
     data = [f"--config={config}", f"--data.folder={strokes}"]

@@ -149,6 +149,17 @@ RUNS = [
         kept="best.pt",
     ),
     Run("strokes/imaml_seed{seed}", "imaml", "--config strokes_imaml", kept="best.pt"),
+    Run(
+        "kanji/maml_seed{seed}",
+        "maml",
+        "--config kanji_5way_1shot --iterations 2738 --save_every 250 --data.validation_tasks 100",
+    ),
+    Run(
+        "kanji/random_seed{seed}",
+        "random",
+        "--config kanji_5way_1shot --config random --iterations 0",
+        "--evaluation.first_step_size 0.4",
+    ),
     Run("strokes/random_head_seed{seed}", "random_head", PRETRAINED, "--evaluation.first_step_size 0.1"),
     Run("strokes/zero_head_seed{seed}", "zero_head", PRETRAINED, "--evaluation.first_step_size 0.03"),
 ]

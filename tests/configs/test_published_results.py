@@ -11,6 +11,7 @@ RESULTS = Path(__file__).parents[2] / "docs" / "results"
 SHORTER = "--iterations={} --meta_batch_size={}"
 EPISODES = "--sampling.episodes_per_task={0} --evaluation.episodes_per_task={0}"
 HUNDRED_PULLS = f"{EPISODES.format(100)} {SHORTER.format(40, 100)}"
+KANJI = "--iterations=2738 --save_every=250 --data.validation_tasks=100"
 TRAINED_WITH = {
     "navigation2d/seed0": "navigation2d",
     "navigation2d_text/seed0": "navigation2d_text",
@@ -35,6 +36,8 @@ TRAINED_WITH = {
     "strokes/maml_seed0": "strokes",
     "strokes/first_order_seed0": "strokes --config=first_order",
     "strokes/imaml_seed0": "strokes_imaml",
+    "kanji/maml_seed0": f"kanji_5way_1shot {KANJI}",
+    "kanji/random_seed0": "kanji_5way_1shot --config=random --iterations=0",
     **{
         f"navigation2d_methods/{method}_seed0": f"navigation2d --config={method} {SHORTER.format(60, 20)}"
         for method in ("maml", "first_order", "meta_sgd", "imaml", "promp", "context")

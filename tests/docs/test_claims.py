@@ -12,7 +12,9 @@ from mamlrl.evaluation.evaluation import mean_interval
 
 ROOT = Path(__file__).parents[2]
 RESULTS = ROOT / "docs" / "results"
-LINES = [line for page in (ROOT, RESULTS) for line in (page / "README.md").read_text().splitlines()]
+LINES = [
+    line for page in (ROOT, RESULTS, RESULTS / "kanji") for line in (page / "README.md").read_text().splitlines()
+]
 STEPS, SINES, IMAGES = (0, 1, 2, 3), (1, 5, 10), (0, 1, 3, 10)
 
 # first cell of a row to the file, the seeds it is of (None: the mean over all), the steps, and the decimals
@@ -47,6 +49,18 @@ ROWS = {
     "iMAML (`--config strokes_imaml`), a step being 16 gradient steps": ("strokes/imaml.json", 0, IMAGES, 3),
     "pretrained, new random head, step size 0.1": ("strokes/random_head.json", 0, IMAGES, 3),
     "pretrained, new head of zeros, step size 0.03": ("strokes/zero_head.json", 0, IMAGES, 3),
+    "MAML, real characters": ("kanji/maml.json", 0, IMAGES, 3),
+    "MAML, adapted to 5 shots": ("kanji/maml_5_shots.json", 0, (0, 1, 3), 3),
+    "random initial parameters, step size 0.4": ("kanji/random.json", 0, IMAGES, 3),
+    **{
+        f"nearest neighbours, {task}": (
+            f"kanji/neighbours_{task.replace('-', '').replace(' ', '_')}.json",
+            None,
+            (0,),
+            3,
+        )
+        for task in ("5-way 1-shot", "5-way 5-shot", "20-way 1-shot", "20-way 5-shot")
+    },
 }
 CHECKPOINTS = sorted(RESULTS.glob("*/evaluation.json"))
 
@@ -60,7 +74,7 @@ def cells(label):
 @pytest.mark.parametrize("label", ROWS)
 def test_a_row_is_that_of_its_file(label):
     name, seed, steps, decimals = ROWS[label]
-    records = [r for r in json.loads((RESULTS / name).read_text()) if seed in (None, r["seed"])]
+    records = [r for r in json.loads((RESULTS / name).read_text()) if seed is None or r["seed"] == seed]
     expected = []
     for step in steps:
         rows = [record["steps"][step] for record in records]

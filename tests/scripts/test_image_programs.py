@@ -29,7 +29,13 @@ def strokes(tmp_path_factory):
     return folder
 
 
-CONFIGS = ["strokes", "strokes_imaml", "omniglot_20way_1shot", "kanji_5way_1shot_dense", "kanji_5way_1shot_context"]
+CONFIGS = [
+    "strokes",
+    "strokes_imaml",
+    "omniglot_20way_1shot",
+    "kanji_5way_1shot_dense",
+    "kanji_5way_1shot_context",
+]
 
 
 @pytest.mark.parametrize("config", CONFIGS)

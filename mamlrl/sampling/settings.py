@@ -22,7 +22,8 @@ class SamplingConfig(Section):
             training, episodes of all tasks in step until together they hold tasks x episodes_per_task x horizon
             transitions; in evaluation, episodes of each task until they hold its share, the last one finished.
         rescale_actions: Whether the policy's actions are read in [-action_bound, action_bound] and rescaled to the
-            bounds of the action space; otherwise they are used as they are. The environment clips in both cases.
+            bounds of the action space; otherwise, and in dimensions without bounds, they are used as they are. The
+            environment clips in both cases.
         normalize_observations: Whether policy and value baseline see observations shifted and scaled to mean 0 and
             standard deviation 1, and clipped to +-10. The statistics are those of all meta-iterations before, part
             of checkpoints, and go with the policy everywhere.

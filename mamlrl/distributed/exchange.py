@@ -115,15 +115,20 @@ def _gather(value: Value) -> list[Value]:
 
 def _collectively(function: Any, *arguments: Any) -> None:
     """Calls a function that all processes call, and says who is missing if one is."""
+    mine = team()
+    assert mine is not None
+    mine.since = monotonic()
     try:
         function(*arguments)
+        if torch.cuda.is_initialized():
+            torch.cuda.current_stream().synchronize()  # or a later operation would wait for a lost one
     except RuntimeError as error:
-        mine = team()
-        assert mine is not None
         missing = _missing(mine)
         names = ", ".join(map(str, missing)) or "another one"
         tells = min(set(range(size())) - set(missing), default=0) == mine.rank
         raise LostPeerError(f"of {size()} processes, {names} has ended, or cannot be reached", tells) from error
+    finally:
+        mine.since = None
 
 
 def _missing(mine: Team) -> list[int]:

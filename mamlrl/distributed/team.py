@@ -21,6 +21,7 @@ class Team:
         store: Where processes leave word for each other; None if it is not known.
         messages: Calls of `all_sum` so far.
         bytes: Bytes that they summed.
+        since: When this process began to wait for the others, by `time.monotonic`; None while it does not.
     """
 
     rank: int
@@ -28,6 +29,7 @@ class Team:
     store: Any = None
     messages: int = 0
     bytes: int = 0
+    since: float | None = None
 
 
 _teams: list[Team] = []  # empty while this process is alone

@@ -8,6 +8,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
 
+from mamlrl.distributed.waiting import ended_while_waiting
+
 
 @contextmanager
 def stop_signals() -> Iterator[list[int]]:
@@ -31,6 +33,7 @@ def stop_signals() -> Iterator[list[int]]:
 
     previous = {each: signal.signal(each, receive) for each in (signal.SIGINT, signal.SIGTERM)}
     try:
-        yield received
+        with ended_while_waiting():
+            yield received
     finally:
         restore_handlers()

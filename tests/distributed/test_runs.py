@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 import torch
-from programs import TESTS, TINY, deterministic_rows
-from teams import free_port, program_team
+from programs import TESTS, TINY, deterministic_rows, run
+from teams import free_port, program_team, start_team
 
-from mamlrl.distributed import joining
+from mamlrl.distributed import joining, waiting
 from mamlrl.learners.policy import MetaLearner
 from mamlrl.runs.saved import latest_checkpoint
 
@@ -167,6 +167,26 @@ def test_a_benchmark_of_several_processes_is_printed_by_the_first():
     assert "cpu, 2 processes, 1 threads" in first.output
     assert "numbers summed" in first.output
     assert second.output + second.error == ""
+
+
+def test_a_process_that_waits_in_vain_ends_when_it_is_asked_to(tmp_path):
+    def work(rank):
+        waiting.GRACE = 0.3
+        if rank == 1:
+            at_iteration(2, lambda learner: os.kill(os.getpid(), signal.SIGSTOP))
+        return run(*RUN, "--iterations=50", "--output", tmp_path)
+
+    first, second = start_team(2, work)
+    os.waitid(os.P_PID, second.pid, os.WSTOPPED)
+    first.send(signal.SIGTERM)
+    ended = first.wait()
+    second.send(signal.SIGKILL)
+    assert second.wait().status == -signal.SIGKILL
+    assert ended.status == 128 + signal.SIGTERM
+    assert ended.error.endswith(
+        "mamlrl: stopped while it waited for another process; the last checkpoint is kept\n"
+    )
+    assert latest_checkpoint(tmp_path).exists()
 
 
 @pytest.mark.slow

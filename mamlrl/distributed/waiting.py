@@ -1,0 +1,51 @@
+"""Processes that wait in vain for another one end when they are asked to stop."""
+
+from __future__ import annotations
+
+import os
+import signal
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from time import monotonic
+
+from mamlrl.console import note
+from mamlrl.distributed.team import Team, size, team
+
+GRACE = 20.0  # seconds to wait on, after a signal; torchrun ends processes after thirty
+
+
+@contextmanager
+def ended_while_waiting() -> Iterator[None]:
+    """Ends this process after SIGINT or SIGTERM in the block, if it then waits for another one for too long.
+
+    Handlers of signals in Python run when an operation has ended, which one that waits may never do. For the main
+    thread.
+    """
+    mine = team()
+    if mine is None or size() == 1:
+        yield
+        return
+    readable, writable = os.pipe()
+    os.set_blocking(writable, False)
+    before = signal.set_wakeup_fd(writable, warn_on_full_buffer=False)  # told of signals at once
+    over = threading.Event()
+    guard = threading.Thread(target=_guard, args=(mine, readable, over), daemon=True)
+    guard.start()
+    try:
+        yield
+    finally:
+        over.set()
+        signal.set_wakeup_fd(before)
+        os.close(writable)
+        guard.join()
+        os.close(readable)
+
+
+def _guard(mine: Team, readable: int, over: threading.Event) -> None:
+    while number := int.from_bytes(os.read(readable, 1)):
+        while number in (signal.SIGINT, signal.SIGTERM) and not over.wait(min(1.0, GRACE)):
+            since = mine.since
+            if since is not None and monotonic() - since > GRACE:
+                note("mamlrl: stopped while it waited for another process; the last checkpoint is kept")
+                os._exit(128 + number)

@@ -81,6 +81,13 @@ RUNS = [
         seeds=3,
     ),
     Run(
+        "imaml/implicit_seed{seed}",
+        "implicit",
+        "--config navigation2d --config linearized_imaml --adaptation.proximal.implicitness 1 "
+        "--adaptation.gradient_steps 3 --adaptation.step_size 0.3 --adaptation.proximal.cg_iterations 4 "
+        "--meta_batch_size 20 --iterations 60",
+    ),
+    Run(
         "half_cheetah_direction/seed{seed}",
         "evaluation",
         "--config half_cheetah_direction --iterations 100",

@@ -7,6 +7,7 @@ from itertools import cycle
 from typing import Any, NamedTuple
 
 import numpy as np
+from matplotlib import colormaps
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
@@ -15,7 +16,8 @@ from numpy.typing import NDArray
 from mamlrl.figures.style import mean_band, metric_label, plain_text
 from mamlrl.metric_names import ENV_STEPS, ITERATION, Metrics, headline, steps_of
 
-MARKERS, LINES = "osD^vP*X<>", ("-", "--", "-.", ":")
+MARKERS, LINES = "osD^vP*X<>hdp", ("-", "--", "-.", ":")
+COLORS = [*range(0, 20, 2), *range(1, 20, 2)]  # of the map tab20: strong ones first
 MARKED = 12  # places of a learning curve that have a marker
 
 
@@ -127,8 +129,8 @@ def _axes() -> tuple[Figure, Axes]:
 
 def _style(index: int) -> dict[str, Any]:
     """Returns a colour, a marker and a line that can be told apart where curves lie over one another."""
-    line = LINES[index % len(LINES)]
-    return {"marker": MARKERS[index % len(MARKERS)], "linestyle": line, "color": f"C{index % 10}"}
+    color = colormaps["tab20"](COLORS[index % len(COLORS)])
+    return {"marker": MARKERS[index % len(MARKERS)], "linestyle": LINES[index % len(LINES)], "color": color}
 
 
 def _draw(panel: Axes, curve: Curve, style: Mapping[str, Any]) -> None:

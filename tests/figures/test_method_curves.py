@@ -63,4 +63,8 @@ def test_a_method_looks_the_same_in_every_figure_and_unlike_the_others():
     assert looks(adaptation) == looks(whole)
     for parts in zip(*looks(whole).values(), strict=True):
         assert len(set(parts)) == len(LABELS)
+    many = [str(number) for number in range(12)]
+    (crowded,) = learning_figure([learning_curve(each, [rows([1.0])]) for each in many], many, "return", True).axes
+    colors, markers, _ = zip(*looks(crowded).values(), strict=True)
+    assert len(set(colors)) == len(set(markers)) == len(many)
     assert (whole.get_xlabel(), part.get_xlabel()) == ("environment steps", "meta-iterations")

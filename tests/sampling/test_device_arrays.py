@@ -81,6 +81,14 @@ def test_a_time_step_waits_for_nothing(case):
             assert len(list(steps)) == 7
 
 
+@pytest.mark.slow  # compiles kernels of MuJoCo Warp
+@pytest.mark.parametrize("name", ["half-cheetah", "ant"])
+def test_a_time_step_waits_for_nothing_with_mujoco_warp(name):
+    pytest.importorskip("mujoco_warp")
+    env_id, kwargs = CASES[name]
+    test_a_time_step_waits_for_nothing((env_id, {**kwargs, "simulator": "warp"}))
+
+
 def test_policy_and_environment_stay_on_one_device(monkeypatch):
     with meta_device(monkeypatch):
         env = make(CASES["navigation"], TaskObservation, device="meta")

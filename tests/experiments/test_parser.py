@@ -104,6 +104,8 @@ def test_kinds_have_settings_of_their_own():
         "evaluation.adaptation_episodes",
         "evaluation.deterministic",
         "evaluation.episodes_per_task",
+        "evaluation.every",
+        "evaluation.validation_tasks",
     }
     assert {name for name in supervised - policy if not name.startswith(("data", "network"))} == {
         "compile",

@@ -66,6 +66,7 @@ RUNS = [
         "navigation2d_methods/context_seed{seed}",
         "context",
         "--config navigation2d --config context --meta_batch_size 20 --iterations 60",
+        seeds=2,
     ),
     Run(
         "navigation2d_methods/pretrained_seed{seed}",

@@ -163,6 +163,11 @@ RUNS = [
         "--config kanji_5way_1shot --iterations 2738 --save_every 250 --data.validation_tasks 100",
     ),
     Run(
+        "kanji/first_order_seed{seed}",
+        "first_order",
+        "--config kanji_5way_1shot --config first_order --save_every 50",
+    ),
+    Run(
         "kanji/random_seed{seed}",
         "random",
         "--config kanji_5way_1shot --config random --iterations 0",

@@ -37,6 +37,7 @@ TRAINED_WITH = {
     "strokes/first_order_seed0": "strokes --config=first_order",
     "strokes/imaml_seed0": "strokes_imaml",
     "kanji/maml_seed0": f"kanji_5way_1shot {KANJI}",
+    "kanji/first_order_seed0": "kanji_5way_1shot --config=first_order --save_every=50",
     "kanji/random_seed0": "kanji_5way_1shot --config=random --iterations=0",
     **{
         f"navigation2d_methods/{method}_seed0": f"navigation2d --config={method} {SHORTER.format(60, 20)}"

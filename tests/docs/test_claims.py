@@ -50,6 +50,8 @@ ROWS = {
     "pretrained, new random head, step size 0.1": ("strokes/random_head.json", 0, IMAGES, 3),
     "pretrained, new head of zeros, step size 0.03": ("strokes/zero_head.json", 0, IMAGES, 3),
     "MAML, real characters": ("kanji/maml.json", 0, IMAGES, 3),
+    "first-order MAML, real characters": ("kanji/first_order.json", 0, IMAGES, 3),
+    "MAML without convolutions, 1000 iterations": ("kanji/dense.json", 0, IMAGES, 3),
     "MAML, adapted to 5 shots": ("kanji/maml_5_shots.json", 0, (0, 1, 3), 3),
     "random initial parameters, step size 0.4": ("kanji/random.json", 0, IMAGES, 3),
     **{

@@ -7,10 +7,11 @@ cd "$(dirname "$0")"
 
 mamlrl evaluate maml_seed0.pt --data.folder "$data" --json maml.json
 mamlrl evaluate maml_seed0.pt --data.folder "$data" --shots 5 --evaluation.steps 3 --json maml_5_shots.json
+mamlrl evaluate first_order_seed0.pt --data.folder "$data" --json first_order.json
 mamlrl evaluate random_seed0.pt --data.folder "$data" --step_sizes 0.03 0.1 0.4 1.0 --json random.json
 mamlrl neighbours --config kanji_5way_1shot --data.folder "$data" --json neighbours_5way_1shot.json
 mamlrl neighbours --config kanji_5way_5shot --data.folder "$data" --json neighbours_5way_5shot.json
 mamlrl neighbours --config kanji_20way_1shot --data.folder "$data" --json neighbours_20way_1shot.json
 mamlrl neighbours --config kanji_20way_5shot --data.folder "$data" --json neighbours_20way_5shot.json
-mamlrl plot adaptation maml.json random.json --output adaptation.png
+mamlrl plot adaptation maml.json first_order.json dense.json random.json --output adaptation.png
 python drawings.py "$data" drawings.png

@@ -165,10 +165,11 @@ def task_env(
         >>> family(num_envs=6).horizon
         200
     """
-    held_out = {"validation": sample_validation_tasks or sample_tasks, "test": sample_test_tasks or sample_tasks}
 
     def find_tasks(env: gymnasium.Env[Any, Any]) -> TaskSource:
-        return tasks_of_functions({"train": sample_tasks, **held_out}, set_task, task_space)
+        validation, test = sample_validation_tasks or sample_tasks, sample_test_tasks or sample_tasks
+        samplers = {"train": sample_tasks, "validation": validation, "test": test}
+        return tasks_of_functions(samplers, set_task, task_space)
 
     family = GymnasiumFamily(make_env, getattr(make_env, "__qualname__", "the environment"), find_tasks)
     update_wrapper(family, make_env, updated=())  # a checkpoint then says whose it is

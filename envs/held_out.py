@@ -31,7 +31,7 @@ def check_apart(name: str, bounds: Any, trained: tuple[float, float]) -> tuple[f
 
 def check_some(name: str, values: Any, count: int) -> list[int]:
     """Returns numbers from 0 to `count` - 1; refuses others, repetitions, and all of them."""
-    numbers = list(values) if isinstance(values, Sequence | np.ndarray) and not isinstance(values, str) else [None]
+    numbers: list[Any] = list(values) if isinstance(values, Sequence | np.ndarray) and not isinstance(values, str) else [None]
     whole = all(isinstance(each, int | np.integer) and not isinstance(each, bool) for each in numbers)
     if (
         not whole

@@ -63,8 +63,8 @@ def _make(config: EnvConfig, num_envs: int, render_mode: str | None) -> object:
     try:
         if isinstance(creator, GymnasiumFamily):
             held_out: dict[Split, Any] = {"validation": config.validation_tasks, "test": config.test_tasks}
-            told = {"workers": config.workers, "info": tuple(config.info)}
-            return creator(num_envs, tasks=config.tasks, held_out=held_out, **told, **kwargs)
+            settings: dict[str, Any] = {"tasks": config.tasks, "held_out": held_out, "workers": config.workers}
+            return creator(num_envs, info=tuple(config.info), **settings, **kwargs)
         _check_has_tasks(config, name)
         if isinstance(config.id, str):
             mode = "vector_entry_point"

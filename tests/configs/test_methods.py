@@ -15,7 +15,9 @@ from mamlrl.networks.gaussian import DiagonalGaussian
 from mamlrl.networks.mlp import MlpPolicy
 
 RESULTS = Path(__file__).parents[2] / "docs" / "results"
-KIND_OF = {name: load_config(name).kind for name in config_names()}
+FOLDERS = {Path(config_path(name)).parent.name: name for name in config_names()}
+DIFFERENT = sorted({*FOLDERS.values(), *(name for name in config_names() if name.endswith(("_imaml", "_context")))})
+KIND_OF = {name: load_config(name).kind for name in DIFFERENT}  # a config of each family, and those with a method
 SPELLED_OUT = {
     "maml": [],
     "first_order": ["--adaptation.estimator=first_order"],
@@ -31,6 +33,16 @@ SPELLED_OUT = {
         "--adaptation.proximal.damping=5",
         "--adaptation.proximal.cg_iterations=5",
         "--adaptation.proximal.cg_tolerance=1e-6",
+    ],
+    "linearized_imaml": [
+        "--adaptation.estimator=linearized_imaml",
+        "--adaptation.gradient_steps=2",
+        "--adaptation.step_size=0.4",
+        "--adaptation.proximal.weight=2",
+        "--adaptation.proximal.optimizer=gradient_descent",
+        "--adaptation.proximal.cg_iterations=2",
+        "--adaptation.proximal.cg_tolerance=1e-3",
+        "--adaptation.proximal.implicitness=0.5",
     ],
     "pretrained": ["--adaptation.steps=0"],
     "random": ["--iterations=0"],
@@ -70,7 +82,7 @@ def test_an_overlay_states_no_kind(method):
 
 @every_method
 @pytest.mark.parametrize("name", KIND_OF)
-def test_an_overlay_goes_over_every_config_of_its_kinds(name, method):
+def test_an_overlay_goes_over_configs_of_its_kinds(name, method):
     options = [f"--config={method}"]
     if KIND_OF[name] != FOR_ONE_KIND.get(method, KIND_OF[name]):
         with pytest.raises(UserError, match=f"^config {method}: "):
@@ -78,7 +90,7 @@ def test_an_overlay_goes_over_every_config_of_its_kinds(name, method):
         return
     config = load_config(name, options)
     network = MlpPolicy(1, DiagonalGaussian(1), (3,), "tanh")
-    network = ContextPolicy(network, 2) if method == "context" else network
+    network = ContextPolicy(network, 2) if config.adaptation.adapted == "context" else network
     learned = network.num_parameters if method == "meta_sgd" else 0
     assert config.kind == KIND_OF[name]
     assert make_estimator(config.adaptation, network).rule.num_parameters == learned

@@ -44,7 +44,7 @@ def test_every_setting_of_a_kind_has_one_row_with_its_default(kind):
 def test_rows_say_what_a_value_may_be_and_what_it_does():
     by_key = {key.strip("`"): rest for key, *rest in ROWS}
     assert all(explanation.endswith(".") for *_, explanation in ROWS)
-    assert by_key["adaptation.estimator"][1] == "`maml`, `first_order`, `imaml`"
+    assert by_key["adaptation.estimator"][1] == "`maml`, `first_order`, `imaml`, `linearized_imaml`"
     assert by_key["sampling.unit"][1] == "`episodes`, `transitions`"
     assert by_key["sampling.groups"][1] == "whole number > 0"
     assert by_key["trust_region.curvature_fraction"][1] == "number > 0 and <= 1"

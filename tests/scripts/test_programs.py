@@ -25,7 +25,7 @@ def test_the_command_lists_its_programs(capsys, monkeypatch):
 def test_an_unknown_program_is_refused(arguments, capsys, monkeypatch):
     monkeypatch.setattr(sys, "argv", ["mamlrl", *arguments])
     assert main.main() == 2
-    assert re.search("train, evaluate, plot, video, benchmark", capsys.readouterr().err)
+    assert re.search("train, evaluate, neighbours, plot, video, benchmark", capsys.readouterr().err)
 
 
 def test_from_training_to_figures(tmp_path, capsys):

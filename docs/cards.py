@@ -82,6 +82,11 @@ RUNS = [
         seeds=3,
     ),
     Run(
+        "imaml/half_implicit_seed{seed}",
+        "half_implicit",
+        "--config navigation2d --config linearized_imaml --meta_batch_size 20 --iterations 60",
+    ),
+    Run(
         "imaml/implicit_seed{seed}",
         "implicit",
         "--config navigation2d --config linearized_imaml --adaptation.proximal.implicitness 1 "

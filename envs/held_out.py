@@ -31,7 +31,8 @@ def check_apart(name: str, bounds: Any, trained: tuple[float, float]) -> tuple[f
 
 def check_some(name: str, values: Any, count: int) -> list[int]:
     """Returns numbers from 0 to `count` - 1; refuses others, repetitions, and all of them."""
-    numbers: list[Any] = list(values) if isinstance(values, Sequence | np.ndarray) and not isinstance(values, str) else [None]
+    is_list = isinstance(values, Sequence | np.ndarray) and not isinstance(values, str)
+    numbers: list[Any] = list(values) if is_list else [None]
     whole = all(isinstance(each, int | np.integer) and not isinstance(each, bool) for each in numbers)
     if (
         not whole

@@ -16,7 +16,8 @@ from mamlrl.networks.mlp import MlpPolicy
 
 RESULTS = Path(__file__).parents[2] / "docs" / "results"
 FOLDERS = {Path(config_path(name)).parent.name: name for name in config_names()}
-DIFFERENT = sorted({*FOLDERS.values(), *(name for name in config_names() if name.endswith(("_imaml", "_context")))})
+WITH_METHODS = [name for name in config_names() if name.endswith(("_imaml", "_context"))]
+DIFFERENT = sorted({*FOLDERS.values(), *WITH_METHODS})
 KIND_OF = {name: load_config(name).kind for name in DIFFERENT}  # a config of each family, and those with a method
 SPELLED_OUT = {
     "maml": [],

@@ -168,7 +168,7 @@ def task_env(
 
     def find_tasks(env: gymnasium.Env[Any, Any]) -> TaskSource:
         validation, test = sample_validation_tasks or sample_tasks, sample_test_tasks or sample_tasks
-        samplers = {"train": sample_tasks, "validation": validation, "test": test}
+        samplers: dict[Split, SampleTasks] = {"train": sample_tasks, "validation": validation, "test": test}
         return tasks_of_functions(samplers, set_task, task_space)
 
     family = GymnasiumFamily(make_env, getattr(make_env, "__qualname__", "the environment"), find_tasks)

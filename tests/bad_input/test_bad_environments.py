@@ -6,7 +6,7 @@ import gymnasium
 import numpy as np
 import pytest
 from fake_envs import PLANE, FakeEnv
-from gymnasium.spaces import Box, Dict, Discrete, MultiBinary, MultiDiscrete
+from gymnasium.spaces import Box, Dict, Discrete, Text, Tuple
 from programs import deterministic_rows, run
 
 from mamlrl.envs.wrappers.build import WRAPPERS
@@ -28,10 +28,9 @@ def test_an_environment_without_tasks(refused):
         ({"observations": Dict(position=PLANE)}, ["observations", "Dict", "flatten_space"]),
         ({"observations": Discrete(5)}, ["observations", "Discrete(5)", "flatten_space"]),
         ({"observations": Box(-1, 1, (0,), np.float64)}, ["observations", "(0,)"]),
-        ({"actions": MultiDiscrete([2, 3])}, ["action", "MultiDiscrete([2 3])", "Box", "Discrete"]),
-        ({"actions": MultiBinary(3)}, ["action", "MultiBinary(3)", "Box", "Discrete"]),
-        ({"actions": Discrete(3, start=1)}, ["action", "Discrete(3, start=1)"]),
-        ({"actions": Box(-1, 1, (2, 2), np.float64)}, ["action", "(2, 2)"]),
+        ({"actions": Dict(move=PLANE)}, ["action", "Dict", "Box", "Discrete", "MultiDiscrete", "MultiBinary"]),
+        ({"actions": Tuple((PLANE, Discrete(3)))}, ["action", "Tuple", "Box", "Discrete"]),
+        ({"actions": Text(3)}, ["action", "Text", "Box", "Discrete"]),
     ],
     ids=str,
 )

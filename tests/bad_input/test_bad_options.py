@@ -7,7 +7,7 @@ import torch
 from programs import ONE, TINY
 
 IMAML = ["--adaptation.estimator=imaml", "--adaptation.loss=likelihood_ratio", "--adaptation.proximal.weight=2"]
-COMPARE = [*TINY, "--adaptation.proximal.weight=100", "--output=c"]
+COMPARE = [*TINY, "--policy.activation=tanh", "--adaptation.proximal.weight=100", "--output=c"]
 SAVED = "--checkpoint=good/checkpoints/best.pt"
 BOMB = f"[&a [{','.join('1' * 9)}],"
 BOMB += ",".join(f"&{name} [{','.join([f'*{before}'] * 9)}]" for before, name in pairwise("abcdefghij")) + "]"

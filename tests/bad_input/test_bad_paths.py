@@ -19,7 +19,7 @@ LONG = "x" * 5000
         ("video", [LONG, "--output=film.gif"]),
         ("video", ["good", f"--output={LONG}.gif", "--size=32"]),
         ("compare", [f"--checkpoint={LONG}", "--adaptation.proximal.weight=1", "--output=new"]),
-        ("compare", [*ONE, "--adaptation.proximal.weight=100", f"--output={LONG}"]),
+        ("compare", [*ONE, "--policy.activation=tanh", "--adaptation.proximal.weight=100", f"--output={LONG}"]),
         ("train", [*ONE, f"--output={LONG}"]),
         ("train", [f"--output={LONG}", "--resume"]),
         ("train", [*ONE, "--output=new", f"--init_from={LONG}"]),

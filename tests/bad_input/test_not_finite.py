@@ -6,9 +6,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from fake_envs import FakeEnv
 from programs import deterministic_rows, run
 
+from mamlrl.randomness import Randomness
 from mamlrl.runs.checkpoints import load_checkpoint
 from mamlrl.runs.saved import latest_checkpoint
 
@@ -59,10 +61,10 @@ def test_the_task_that_is_named_is_the_one(register, capsys):
     options = [*register(BreakingEnv), "--iterations=4"]
     assert run("train", *options, "--output=broken") == 2
     named = json.loads(re.search(r"task 1 \(parameters (\[.*?\])\)", capsys.readouterr().err)[1])
-    _, state = load_checkpoint(latest_checkpoint(Path("broken")))
-    rng = np.random.default_rng()
-    rng.bit_generator.state = state["rng"]
-    assert FakeEnv(6).sample_tasks(rng, 2)[1].tolist() == named
+    experiment, state = load_checkpoint(latest_checkpoint(Path("broken")))
+    randomness = Randomness.from_seed(experiment.seed, torch.device("cpu"))
+    randomness.begin(state["iteration"])
+    assert FakeEnv(6).sample_tasks(randomness.rng, 2)[1].tolist() == named
 
 
 def test_numbers_that_are_not_finite_in_an_evaluation(register, refused, monkeypatch):

@@ -17,7 +17,7 @@ from mamlrl.runs.saved import latest_checkpoint
     ("stub", "backend", "words"),
     [
         ("raise ModuleNotFoundError(name='mujoco')", "", ["MuJoCo is not installed", "pip install"]),
-        ("__version__ = '3.3.0'", "", ["MuJoCo 3.3.0", "pip install", "'mujoco>=4"]),
+        ("__version__ = '3.3.0'", "", ["needs MuJoCo 4, found 3.3.0", "pip install", "'mujoco>=4"]),
         (None, "typewriter", ["typewriter", "unset", "MUJOCO_GL", "libegl1", "libosmesa6"]),
     ],
     ids=["missing", "old", "without a drawing backend"],

@@ -28,10 +28,8 @@ from mamlrl.settings.numbers import NonNegativeFinite, PositiveInt
 EXAMPLES = [
     "mamlrl evaluate runs/navigation2d/seed0",
     "mamlrl evaluate runs/navigation2d/seed? --json runs/navigation2d/evaluation.json",
-    "mamlrl evaluate runs/navigation2d/seed0/checkpoints/best.pt --evaluation.tasks 100",
-    "mamlrl evaluate navigation2d --task 0.3 -0.2 --task 0.1 0.4 --evaluation.deterministic true",
+    "mamlrl evaluate navigation2d --task 0.3 -0.2 --task 0.1 0.4",
     "mamlrl evaluate half_cheetah_direction --shots 1 5 10 20 --json shots.json",
-    "mamlrl evaluate runs/pretrained --step_sizes 0.02 0.1 0.5 --json pretrained.json",
 ]
 
 

@@ -6,6 +6,7 @@ import subprocess
 import sys
 import textwrap
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -41,7 +42,7 @@ def episodes(env):
 def test_results_are_the_same_whatever_the_number_of_workers(config):
     runs = []
     for workers in (0, 1, 2, 3, 9):  # 5 sub-environments do not divide equally
-        runs.append(episodes(make_task_env(EnvConfig(config.id, config.kwargs, config.tasks, workers), 5)))
+        runs.append(episodes(make_task_env(replace(config, workers=workers), 5)))
     for other in runs[1:]:
         for one, same in zip(runs[0], other, strict=True):
             np.testing.assert_array_equal(one, same)

@@ -133,13 +133,29 @@ def test_all_that_it_says_is_restored(values):
     plain = plain_experiment(experiment)
     assert plain.pop("precision") == "highest"
     assert plain.pop("checkpoint_every") is None  # what has come since is as the code was then
+    assert plain["adaptation"]["proximal"].pop("implicitness") == 0.5
+    if values is OLD_SUPERVISED:
+        assert plain["network"].pop("images") == "convolutional"
+        assert plain["data"].pop("task_inputs") is False
     if values is OLD:
+        assert plain.pop("exploration_weight") == 0
         assert plain["policy"].pop("architecture") == "mlp"
         assert plain["env"].pop("wrappers") == []
         assert plain["env"].pop("tasks") == {}
         assert plain["env"].pop("workers") == 0
         assert plain["advantages"].pop("value_baseline") == "linear"
         assert plain["evaluation"].pop("adaptation_episodes") == 0
+        assert plain["evaluation"].pop("every") == 0
+        assert plain["evaluation"].pop("validation_tasks") == 20
+        assert plain["advantages"].pop("bootstrap_at_time_limits") is False
+        assert (
+            plain["env"].pop("test_tasks")
+            == plain["env"].pop("validation_tasks")
+            == plain["env"].pop("info")
+            == {}
+        )
+        assert plain["sampling"].pop("normalize_observations") is False
+        assert plain["sampling"].pop("compile") is False
         assert plain["evaluation"].pop("deterministic") is False
     assert plain == with_kind(values)
 

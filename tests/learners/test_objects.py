@@ -6,7 +6,7 @@ import re
 import numpy as np
 import pytest
 import torch
-from programs import TINY, deterministic_rows, deterministic_state, run
+from programs import TIMES, TINY, deterministic_rows, deterministic_state, run
 from torch import nn
 
 import mamlrl
@@ -63,7 +63,7 @@ def config(*overrides):
 def trained(settings):
     learner = mamlrl.MetaLearner(settings)
     metrics = [learner.iterate() for _ in range(2)]
-    return learner.params, [{k: v for k, v in row.items() if not k.startswith("seconds/")} for row in metrics]
+    return learner.params, [{k: v for k, v in row.items() if not k.startswith(TIMES)} for row in metrics]
 
 
 @pytest.fixture(scope="module")

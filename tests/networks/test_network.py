@@ -60,7 +60,8 @@ def test_nothing_else_is_asked_of_a_policy_that_is_sampled(each_task_its_own):
         weight, bias = (params[task] if each_task_its_own else params).split([8, 4])
         expected = rollouts.observations[task] @ weight.view(2, 4) + bias
         torch.testing.assert_close(rollouts.outputs[task], expected)
-    noise = policy.distribution.noise((30, TASKS, EPISODES), randomness().generator, torch.float64)
+    draws = [torch.Generator().manual_seed(seed) for seed in randomness().action_seeds(range(TASKS))]
+    noise = torch.stack([policy.distribution.noise((30, EPISODES), draw, torch.float64) for draw in draws])
     time = rollouts.mask.shape[2]
-    actions = policy.distribution.sample(rollouts.outputs, noise[:time].movedim(0, 2))
+    actions = policy.distribution.sample(rollouts.outputs, noise[:, :time].movedim(1, 2))
     torch.testing.assert_close(rollouts.actions, actions)

@@ -19,10 +19,14 @@ from mamlrl.runs.saved import latest_checkpoint
 
 RESULTS = Path(__file__).parents[2] / "docs" / "results"
 CHECKPOINTS = sorted(path.relative_to(RESULTS) for path in RESULTS.rglob("*.pt"))
-POLICY_FOLDERS = ("navigation2d", "half_cheetah", "ant")
+SUPERVISED_FOLDERS = ("sinusoid", "strokes", "kanji")
 
-SAVED_WITH_KIND = ("ant_direction", "strokes")
-WITHOUT_DATA = [path for path in CHECKPOINTS if path.parts[0] != "strokes"]
+SAVED_WITHOUT_KIND = (
+    *("navigation2d", "navigation2d_text", "half_cheetah_direction", "half_cheetah_direction_gymnasium"),
+    *("half_cheetah_velocity", "ant_direction_gymnasium", "sinusoid"),
+)
+EARLY_METHODS = ("maml", "first_order", "meta_sgd", "imaml", "promp")
+WITHOUT_DATA = [path for path in CHECKPOINTS if path.parts[0] not in ("strokes", "kanji", "metaworld")]
 
 every_checkpoint = pytest.mark.parametrize("path", CHECKPOINTS, ids=str)
 every_checkpoint_without_data = pytest.mark.parametrize("path", WITHOUT_DATA, ids=str)
@@ -40,8 +44,9 @@ def leaves(values, prefix=""):
 def test_a_published_checkpoint_says_what_it_always_said(path):
     experiment, state = load_checkpoint(RESULTS / path)
     content = torch.load(RESULTS / path, weights_only=True)
-    assert experiment.kind == ("policy" if str(path).startswith(POLICY_FOLDERS) else "supervised")
-    assert ("kind" in content["config"]) == (path.parts[0] in SAVED_WITH_KIND)
+    assert experiment.kind == ("supervised" if path.parts[0] in SUPERVISED_FOLDERS else "policy")
+    is_early_method = path.parts[0] == "navigation2d_methods" and path.stem.startswith(EARLY_METHODS)
+    assert ("kind" not in content["config"]) == (path.parts[0] in SAVED_WITHOUT_KIND or is_early_method)
     plain = dict(leaves(plain_experiment(experiment)))
     for key, value in leaves(with_kind(content["config"])):
         assert plain[key] == value, key
@@ -68,10 +73,13 @@ def test_its_parameters_are_still_those_of_its_experiment(path):
     assert state["params"].shape == learner.params.shape
 
 
+SINCE = ("kind", "checkpoint_every", "precision", "exploration_weight")
+
+
 def old_policy(plain):
     """A plain experiment as it was before there were kinds, wrappers and architectures."""
     data = {"dataset": "none", "folder": None, "ways": 5, "shots": 1, "queries": 15, "validation_tasks": 100}
-    old = {name: value for name, value in plain.items() if name not in ("kind", "checkpoint_every")}
+    old = {name: value for name, value in plain.items() if name not in SINCE}
     old["policy"] = {name: value for name, value in plain["policy"].items() if name != "architecture"}
     old["env"] = {name: value for name, value in plain["env"].items() if name != "wrappers"}
     old["evaluation"] = {**plain["evaluation"], "shots": 0, "queries": 0}

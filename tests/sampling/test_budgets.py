@@ -10,10 +10,9 @@ from mamlrl.sampling.budgets import finished_budget, shared_budget
 TASKS, EPISODES, HORIZON = 3, 4, 10
 
 
-def masks_of(lengths):
-    """One mask for each round of episodes, from lengths of shape (task, round x episode)."""
-    running = np.arange(HORIZON) < lengths[..., None]
-    return [torch.from_numpy(part).double() for part in np.split(running, lengths.shape[1] // EPISODES, axis=1)]
+def rounds_of(lengths):
+    """The lengths of each round of episodes, from all of shape (task, round x episode)."""
+    return [torch.from_numpy(part) for part in np.split(lengths, lengths.shape[1] // EPISODES, axis=1)]
 
 
 @pytest.fixture(params=range(20))
@@ -24,7 +23,7 @@ def lengths(request):
 @pytest.mark.parametrize("share", [5, 17, 30, 60])
 def test_a_shared_budget_keeps_what_the_simulation_completes(lengths, share):
     counts = simulate_shared(lengths, share * TASKS)
-    kept = shared_budget(masks_of(lengths), share)
+    kept = shared_budget(rounds_of(lengths), share)
     if counts is None:
         assert kept is None
     else:
@@ -34,7 +33,7 @@ def test_a_shared_budget_keeps_what_the_simulation_completes(lengths, share):
 @pytest.mark.parametrize("share", [5, 17, 30, 60])
 def test_a_finished_budget_keeps_what_the_simulation_collects(lengths, share):
     counts = [simulate_finished(task, share) for task in lengths]
-    kept = finished_budget(masks_of(lengths), share)
+    kept = finished_budget(rounds_of(lengths), share)
     if None in counts:
         assert kept is None
     else:
@@ -46,15 +45,15 @@ def test_a_finished_budget_keeps_what_the_simulation_collects(lengths, share):
 
 @pytest.mark.parametrize("budget", [shared_budget, finished_budget])
 def test_whole_episodes_are_all_kept(budget):
-    masks = masks_of(np.full((TASKS, EPISODES), HORIZON))
-    assert budget(masks, EPISODES * HORIZON).all()
-    assert budget(masks, EPISODES * HORIZON + 1) is None
+    rounds = rounds_of(np.full((TASKS, EPISODES), HORIZON))
+    assert budget(rounds, EPISODES * HORIZON).all()
+    assert budget(rounds, EPISODES * HORIZON + 1) is None
 
 
 def test_further_rounds_change_nothing_once_it_is_decided(lengths):
-    masks, longer = masks_of(lengths), masks_of(np.concatenate([lengths, lengths], axis=1))
+    rounds, longer = rounds_of(lengths), rounds_of(np.concatenate([lengths, lengths], axis=1))
     for budget in (shared_budget, finished_budget):
-        kept = budget(masks, 10)
+        kept = budget(rounds, 10)
         assert kept is not None
         more = budget(longer, 10)
         assert torch.equal(more[:, : lengths.shape[1]], kept)
@@ -65,9 +64,8 @@ def test_finished_budgets_see_short_episodes_nearly_as_often_as_they_are():
     """Half of the episodes are short; of 20 x 100 transitions, published evaluations see a share of 0.503."""
     rng = np.random.default_rng(0)
     lengths = rng.choice([20, 100], (4000, 120))
-    running = torch.from_numpy(np.arange(100) < lengths[..., None]).float()
-    kept = finished_budget([running], 2000).numpy()
+    kept = finished_budget([torch.from_numpy(lengths)], 2000).numpy()
     share = (kept * (lengths == 20)).sum() / kept.sum()
     assert abs(share - 0.5) < 0.012
-    shared = shared_budget([running[:40]], 2000).numpy()
+    shared = shared_budget([torch.from_numpy(lengths[:40])], 2000).numpy()
     assert 0.5 < (shared * (lengths[:40] == 20)).sum() / shared.sum() < 0.56

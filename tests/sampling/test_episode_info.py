@@ -1,5 +1,7 @@
 """Numbers from the environment: reduced over the steps of an episode, and refused where they mean nothing."""
 
+from dataclasses import replace
+
 import gymnasium
 import numpy as np
 import pytest
@@ -170,7 +172,7 @@ def telling():
 
 @pytest.mark.parametrize("workers", [0, 2])
 def test_ordinary_environments_tell_through_their_workers(telling, workers):
-    config = EnvConfig(telling.id, telling.kwargs, telling.tasks, workers, telling.info)
+    config = replace(telling, workers=workers)
     env = make_task_env(config, 5)
     env.set_tasks(np.linspace(0.1, 1, 5)[:, None])
     env.reset(seed=0)

@@ -58,9 +58,8 @@ def test_every_script_runs_by_its_path(dependencies, tmp_path, program):
     result = python(dependencies, ROOT / "scripts" / f"{program}.py", "--help", cwd=tmp_path)
     assert result.returncode == 0, result.stderr
     assert f"mamlrl {program.replace('_', '-')}" in result.stdout
-    assert ("--help-settings" in result.stdout) == (
-        program not in ("policies", "strokes", "kanji")
-    )  # without settings
+    without_settings = program in ("policies", "strokes", "kanji", "reproduce")
+    assert ("--help-settings" in result.stdout) == (not without_settings)
 
 
 def test_a_script_trains_with_a_config_of_the_checkout(dependencies, tmp_path):

@@ -11,7 +11,7 @@ from mamlrl.experiments.command_line import load_config
 from mamlrl.scripts import main
 from mamlrl.scripts.main import PROGRAMS
 
-WITHOUT_SETTINGS = ("strokes", "kanji", "policies")
+WITHOUT_SETTINGS = ("strokes", "kanji", "policies", "reproduce")
 
 
 @pytest.fixture(autouse=True)

@@ -77,7 +77,7 @@ def test_meta_training_learns_to_tell_new_characters_apart(config, tmp_path):
     [
         (["--data.folder={data}/none"], "data.folder: there is no folder {data}/none; strokes needs one"),
         (["--data.folder={data}", "--data.queries=3"], "has 3 images, but a task needs 1 shots and 3 queries"),
-        (["--data.folder={data}", "--network.context_size=2"], "network: the convolutional network"),
+        (["--data.folder={data}", "--network.images=dense", "--network.context_size=2"], "network"),
     ],
 )
 def test_data_that_do_not_serve_leave_nothing_behind(options, message, strokes, tmp_path, capsys):

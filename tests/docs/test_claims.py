@@ -19,7 +19,8 @@ STEPS, SINES, IMAGES = (0, 1, 2, 3), (1, 5, 10), (0, 1, 3, 10)
 
 # first cell of a row to the file, the seeds it is of (None: the mean over all), the steps, and the decimals
 ROWS = {
-    "`navigation2d`": ("navigation2d/episodes.json", None, STEPS, 2),
+    "`navigation2d`, later steps of a quarter": ("navigation2d/quarter.json", None, STEPS, 2),
+    "the same policies, later steps of a quarter": ("navigation2d/quarter.json", None, STEPS, 2),
     "config `navigation2d` (step size of the code)": ("navigation2d/episodes.json", None, STEPS, 2),
     "the same, sampled by transitions as the paper's code does": ("navigation2d/transitions.json", None, STEPS, 2),
     "config `navigation2d_text` (the text's settings)": ("navigation2d_text/episodes.json", None, STEPS, 2),

@@ -13,7 +13,7 @@ from mamlrl.evaluation.evaluation import Evaluation
 from mamlrl.evaluation.supervised import evaluation_sizes, held_out_examples
 from mamlrl.experiments.supervised import SupervisedExperiment
 from mamlrl.inner_loops.assembly import assemble_supervised
-from mamlrl.networks.convolution import scaled
+from mamlrl.networks.image_network import scaled
 from mamlrl.supervised.tasks import Examples
 
 

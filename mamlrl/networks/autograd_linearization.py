@@ -6,11 +6,12 @@ A network with a structure worth exploiting has a linearization of its own; this
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import ClassVar
 
 import torch
 from torch import Tensor
 
-from mamlrl.networks.network import Linearization
+from mamlrl.networks.network import Linearization, Network
 
 
 class AutogradLinearization(Linearization):
@@ -71,3 +72,13 @@ class _Transpose:
             self._product, self._point, vectors, retain_graph=True, materialize_grads=True
         )
         return curvature, tangents
+
+
+class AutogradNetwork(Network):
+    """A network that leaves its derivatives to autograd."""
+
+    compiles: ClassVar[bool] = False  # autograd is not compiled
+
+    def linearize(self, params: Tensor, observations: Tensor) -> AutogradLinearization:
+        """See `Network.linearize`."""
+        return AutogradLinearization(lambda point: self(point, observations), params)

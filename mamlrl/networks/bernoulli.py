@@ -24,11 +24,6 @@ class Bernoulli(CanonicalDistribution):
     size: int
 
     @property
-    def head_size(self) -> int:
-        """One logit for each switch."""
-        return self.size
-
-    @property
     def output_size(self) -> int:
         """One logit for each switch."""
         return self.size

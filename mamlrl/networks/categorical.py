@@ -22,11 +22,6 @@ class Categorical(CanonicalDistribution):
     num_actions: int
 
     @property
-    def head_size(self) -> int:
-        """One logit per action."""
-        return self.num_actions
-
-    @property
     def output_size(self) -> int:
         """One logit per action."""
         return self.num_actions

@@ -8,17 +8,16 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from math import prod
-from typing import ClassVar
 
 import torch
 from torch import Tensor
 
-from mamlrl.networks.autograd_linearization import AutogradLinearization
-from mamlrl.networks.convolution import scaled
+from mamlrl.networks.autograd_linearization import AutogradNetwork
+from mamlrl.networks.image_network import scaled
 from mamlrl.networks.network import Network
 
 
-class ContextChannels(Network):
+class ContextChannels(AutogradNetwork):
     """A network for images whose inputs are followed by channels of free parameters.
 
     Args:
@@ -26,8 +25,6 @@ class ContextChannels(Network):
         context_shape: Number of channels C that are free parameters, height and width; they come last, in the
             images and among the parameters.
     """
-
-    compiles: ClassVar[bool] = False  # autograd is not compiled
 
     def __init__(self, network: Network, context_shape: tuple[int, int, int]) -> None:
         self.distribution = network.distribution
@@ -50,7 +47,7 @@ class ContextChannels(Network):
         return torch.cat([params, params.new_zeros(prod(self.context_shape))])
 
     def bind(self, params: Tensor) -> Callable[[Tensor], Tensor]:
-        """See `Policy.bind`; for the shapes of images, `ConvolutionalNetwork.bind`."""
+        """See `Policy.bind`; for the shapes of images, `ImageNetwork.bind`."""
         rest, flat = params.split([self.network.num_parameters, prod(self.context_shape)], dim=-1)
         context = flat.unflatten(-1, self.context_shape).unsqueeze(-4)  # every sample has the same
         evaluate = self.network.bind(rest)
@@ -61,7 +58,3 @@ class ContextChannels(Network):
             return evaluate(torch.cat([images, channels], dim=-3))
 
         return with_context
-
-    def linearize(self, params: Tensor, observations: Tensor) -> AutogradLinearization:
-        """See `Network.linearize`."""
-        return AutogradLinearization(lambda point: self(point, observations), params)

@@ -2,43 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
-from functools import partial
-from typing import ClassVar, Literal
+from typing import Literal
 
 import torch
 from torch import Tensor
 from torch.nn import functional
 
-from mamlrl.networks.autograd_linearization import AutogradLinearization
 from mamlrl.networks.distribution import Distribution
-from mamlrl.networks.network import Network
+from mamlrl.networks.image_network import MLP_ACTIVATIONS, ImageNetwork, scaled
 
 Downsampling = Literal["stride", "max_pool"]
 
 KERNEL = 3
-MLP_ACTIVATIONS = 200  # activations of one sample in the MLP that `Network.sample_cost` is relative to
-
-
-def scaled(images: Tensor, dtype: torch.dtype) -> Tensor:
-    """Returns images as floating-point numbers; bytes are scaled to [0, 1]."""
-    return (images / 255 if images.dtype == torch.uint8 else images).to(dtype)
-
-
-def draw_parameters(network: Network, generator: torch.Generator, dtype: torch.dtype) -> Tensor:
-    """Draws parameters: Xavier-uniform `weight`, every `gain` 1, and all others 0; shape (P,)."""
-    params = torch.zeros(network.num_parameters, dtype=dtype, device=generator.device)
-    for name, tensor in network.unflatten(params).items():
-        if name.endswith("weight"):
-            torch.nn.init.xavier_uniform_(tensor, generator=generator)
-        elif name.endswith("gain"):
-            tensor.fill_(1.0)
-    return params
 
 
 @dataclass(frozen=True)
-class ConvolutionalNetwork(Network):
+class ConvolutionalNetwork(ImageNetwork):
     """Blocks of 3x3 convolution, batch normalisation and ReLU, then a linear layer (Vinyals et al. 2016).
 
     Normalisation uses the mean and variance of the batch at hand, the samples of one task, in training and in
@@ -53,8 +33,6 @@ class ConvolutionalNetwork(Network):
             last outputs are then averaged over the image (Omniglot in Finn et al. 2017), or rounding down
             with 2x2 `max_pool` after the ReLU (MiniImagenet).
     """
-
-    compiles: ClassVar[bool] = False  # autograd is not compiled
 
     image_shape: tuple[int, int, int]
     distribution: Distribution
@@ -99,23 +77,8 @@ class ConvolutionalNetwork(Network):
             sizes.append((height, width))
         return sizes
 
-    def init(self, generator: torch.Generator, dtype: torch.dtype = torch.float32) -> Tensor:
-        """Draws initial parameters: Xavier-uniform weights (Glorot & Bengio 2010), unit gains, zero biases."""
-        return draw_parameters(self, generator, dtype)
-
-    def bind(self, params: Tensor) -> Callable[[Tensor], Tensor]:
-        """Returns the network at fixed parameters; all tasks are evaluated in one grouped convolution per block.
-
-        Args:
-            params: Shape (P,), or (task, P) for parameters of each task.
-
-        Returns:
-            A function from images, shape (sample, channel, height, width), or with a task axis before it, to
-            outputs, shape (sample, K), or (task, sample, K). Bytes are scaled to [0, 1].
-        """
-        return partial(self._evaluate, params)
-
-    def _evaluate(self, params: Tensor, observations: Tensor) -> Tensor:
+    def evaluate(self, params: Tensor, observations: Tensor) -> Tensor:
+        """See `ImageNetwork.evaluate`; all tasks are evaluated in one grouped convolution per block."""
         images = scaled(observations, params.dtype)
         batches = images.reshape(-1, *images.shape[-4:])
         tensors = self.unflatten(params.expand(len(batches), -1))
@@ -127,10 +90,6 @@ class ConvolutionalNetwork(Network):
         by_task = features.unflatten(1, (len(batches), -1)).transpose(0, 1)
         outputs = torch.baddbmm(tensors[f"{head}.bias"], by_task, tensors[f"{head}.weight"])
         return outputs.reshape(*observations.shape[:-3], -1)
-
-    def linearize(self, params: Tensor, observations: Tensor) -> AutogradLinearization:
-        """See `Network.linearize`."""
-        return AutogradLinearization(lambda point: self(point, observations), params)
 
     def _block(self, images: Tensor, weight: Tensor, gain: Tensor, bias: Tensor) -> Tensor:
         """One block, shape (sample, task x channel, height, width) to (sample, task x filter, ...)."""

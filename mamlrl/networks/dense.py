@@ -2,26 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
-from functools import partial
 from itertools import pairwise
 from math import prod
-from typing import ClassVar
 
 import torch
 from torch import Tensor
 from torch.nn import functional
 
 from mamlrl.errors import UserError
-from mamlrl.networks.autograd_linearization import AutogradLinearization
-from mamlrl.networks.convolution import MLP_ACTIVATIONS, draw_parameters, scaled
 from mamlrl.networks.distribution import Distribution
-from mamlrl.networks.network import Network
+from mamlrl.networks.image_network import MLP_ACTIVATIONS, ImageNetwork, scaled
 
 
 @dataclass(frozen=True)
-class DenseNetwork(Network):
+class DenseNetwork(ImageNetwork):
     """Linear layers from all pixels, each with batch normalisation and ReLU, then a linear layer.
 
     Santoro et al. 2016 have it for Omniglot, and Finn et al. 2017 in the rows "no conv" of Table 1, with layers of
@@ -39,8 +34,6 @@ class DenseNetwork(Network):
         >>> network(params, torch.rand(10, 1, 28, 28)).shape
         torch.Size([10, 5])
     """
-
-    compiles: ClassVar[bool] = False  # autograd is not compiled
 
     image_shape: tuple[int, int, int]
     distribution: Distribution
@@ -64,24 +57,8 @@ class DenseNetwork(Network):
         """See `Network.sample_cost`."""
         return sum(self.hidden_sizes) / MLP_ACTIVATIONS
 
-    def init(self, generator: torch.Generator, dtype: torch.dtype = torch.float32) -> Tensor:
-        """Draws initial parameters: Xavier-uniform weights (Glorot & Bengio 2010), unit gains, zero biases."""
-        return draw_parameters(self, generator, dtype)
-
-    def bind(self, params: Tensor) -> Callable[[Tensor], Tensor]:
-        """Returns the network at fixed parameters.
-
-        Args:
-            params: Shape (P,), or (task, P) for parameters of each task.
-
-        Returns:
-            A function from images, shape (sample, channel, height, width), or with a task axis before it, to
-            outputs, shape (sample, K), or (task, sample, K). Bytes are scaled to [0, 1]. One image alone, which
-            cannot be normalised, is refused with a UserError.
-        """
-        return partial(self._evaluate, params)
-
-    def _evaluate(self, params: Tensor, observations: Tensor) -> Tensor:
+    def evaluate(self, params: Tensor, observations: Tensor) -> Tensor:
+        """See `ImageNetwork.evaluate`; one image alone cannot be normalised, and is refused with a UserError."""
         hidden = scaled(observations, params.dtype).flatten(-3)
         hidden = hidden.reshape(-1, *hidden.shape[-2:])
         tasks, samples, _ = hidden.shape
@@ -99,7 +76,3 @@ class DenseNetwork(Network):
         head = f"layer{len(self.hidden_sizes)}"
         outputs = torch.baddbmm(tensors[f"{head}.bias"], hidden, tensors[f"{head}.weight"])
         return outputs.reshape(*observations.shape[:-3], -1)
-
-    def linearize(self, params: Tensor, observations: Tensor) -> AutogradLinearization:
-        """See `Network.linearize`."""
-        return AutogradLinearization(lambda point: self(point, observations), params)

@@ -18,9 +18,9 @@ class Distribution(ABC):
     """A distribution of actions, or targets; `outputs`, its parameters, have shape (..., output_size)."""
 
     @property
-    @abstractmethod
     def head_size(self) -> int:
-        """How many of the outputs a network computes from the observation; the rest are free parameters."""
+        """How many of the outputs a network computes from the observation, all by default; others are free."""
+        return self.output_size
 
     @property
     @abstractmethod

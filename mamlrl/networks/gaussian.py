@@ -82,11 +82,6 @@ class IsotropicGaussian(CanonicalDistribution):
     variance: float = 0.5
 
     @property
-    def head_size(self) -> int:
-        """The means: A."""
-        return self.size
-
-    @property
     def output_size(self) -> int:
         """The means: A."""
         return self.size

@@ -7,23 +7,21 @@ from contextlib import contextmanager
 from copy import deepcopy
 from math import log
 from threading import RLock, get_ident
-from typing import ClassVar
 
 import torch
 from torch import Tensor, nn
 from torch.func import functional_call, vmap
 
 from mamlrl.errors import UserError
-from mamlrl.networks.autograd_linearization import AutogradLinearization
+from mamlrl.networks.autograd_linearization import AutogradNetwork
 from mamlrl.networks.checks import check_policy, explained
 from mamlrl.networks.distribution import Distribution
-from mamlrl.networks.network import Network
 
 TRAINED_OTHERWISE = (nn.modules.dropout._DropoutNd, nn.modules.batchnorm._NormBase)
 _GLOBAL_RANDOMNESS = RLock()
 
 
-class ModulePolicy(Network):
+class ModulePolicy(AutogradNetwork):
     """A policy whose outputs a `torch.nn.Module` computes.
 
     The module maps observations, shape (sample, D), to all parameters of the distribution, shape
@@ -51,8 +49,6 @@ class ModulePolicy(Network):
         >>> ModulePolicy(module, 4, DiagonalGaussian(2)).num_parameters  # 40 + 16 + 18 + 2
         76
     """
-
-    compiles: ClassVar[bool] = False  # autograd is not compiled
 
     def __init__(
         self,
@@ -118,10 +114,6 @@ class ModulePolicy(Network):
             return outputs.reshape(*observations.shape[:-1], -1)
 
         return evaluate
-
-    def linearize(self, params: Tensor, observations: Tensor) -> AutogradLinearization:
-        """See `Network.linearize`."""
-        return AutogradLinearization(lambda point: self(point, observations), params)
 
     def _of_this_thread(self) -> nn.Module:
         thread = get_ident()

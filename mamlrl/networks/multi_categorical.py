@@ -23,11 +23,6 @@ class MultiCategorical(CanonicalDistribution):
     sizes: tuple[int, ...]
 
     @property
-    def head_size(self) -> int:
-        """One logit for each value of each choice."""
-        return sum(self.sizes)
-
-    @property
     def output_size(self) -> int:
         """One logit for each value of each choice."""
         return sum(self.sizes)

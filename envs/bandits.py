@@ -8,13 +8,13 @@ from numpy.typing import NDArray
 
 from mamlrl.envs.arguments import check_whole_number
 from mamlrl.envs.arrays import Array, on_host
+from mamlrl.envs.drawn_beforehand import DrawnBeforehandVectorEnv
 from mamlrl.envs.pictures.bars import draw_bars
 from mamlrl.envs.single_task_env import single_task_env
 from mamlrl.envs.task_env import Frame
-from mamlrl.envs.task_vector_env import TaskVectorEnv
 
 
-class BanditVectorEnv(TaskVectorEnv):
+class BanditVectorEnv(DrawnBeforehandVectorEnv):
     """A bandit pays 1 with the probability of the arm that is pulled, else 0.
 
     Observation: the constant 1, shape (1,), since there is nothing to see. Action: an arm. Task: the probability
@@ -54,7 +54,6 @@ class BanditVectorEnv(TaskVectorEnv):
             array_module=array_module,
         )
         self.arms = arms
-        self._everyone = self.asarray(np.arange(num_envs))
         self._thresholds = self.asarray(np.zeros((num_envs, self.horizon)))  # of each pull, drawn beforehand
         self._pulled = self.asarray(np.full(num_envs, -1))  # for pictures only
 
@@ -63,14 +62,14 @@ class BanditVectorEnv(TaskVectorEnv):
         return rng.random((num_tasks, self.arms))
 
     def _start(self, chosen: Array) -> None:
-        everyone = np.ones(self.num_envs, dtype=np.bool_)  # as many numbers whoever is chosen
-        (drawn,) = self._draw_states(everyone, lambda rng, number: (rng.random((number, self.horizon)),))
-        self._thresholds = self.xp.where(chosen[:, None], self.asarray(drawn), self._thresholds)
+        (self._thresholds,) = self._draw_again(
+            chosen, lambda rng, number: (rng.random((number, self.horizon)),), [self._thresholds]
+        )
         self._pulled = self.xp.where(chosen, -1, self._pulled)
 
     def _advance(self, actions: Array, running: Array) -> tuple[Array, Array]:
         self._pulled = self.xp.where(running, actions, self._pulled)
-        thresholds = self._thresholds[self._everyone, self._elapsed.clip(0, self.horizon - 1)]
+        thresholds = self._thresholds[self._now]
         rewards = self.xp.astype(thresholds < self.tasks[self._everyone, actions], self.xp.float64)
         return rewards, ~running  # no episode ends by itself
 

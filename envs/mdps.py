@@ -8,15 +8,15 @@ from numpy.typing import NDArray
 
 from mamlrl.envs.arguments import check_array, check_whole_number
 from mamlrl.envs.arrays import Array, on_host
+from mamlrl.envs.drawn_beforehand import DrawnBeforehandVectorEnv
 from mamlrl.envs.pictures.bars import draw_bars
 from mamlrl.envs.single_task_env import single_task_env
 from mamlrl.envs.task_env import Frame
-from mamlrl.envs.task_vector_env import TaskVectorEnv
 
 TOLERANCE = 1e-6  # of the sum of probabilities
 
 
-class TabularMDPVectorEnv(TaskVectorEnv):
+class TabularMDPVectorEnv(DrawnBeforehandVectorEnv):
     """States and actions are numbers; tables say where an action leads, and what it earns on average.
 
     Observation: the state as a one-hot vector, shape (states,). Action: its number. Episodes start in state 0.
@@ -66,7 +66,6 @@ class TabularMDPVectorEnv(TaskVectorEnv):
         )
         self.states = states
         self.actions = actions
-        self._everyone = self.asarray(np.arange(num_envs))
         self._one_hot = self.asarray(np.eye(states))
         self._states = self.asarray(np.zeros(num_envs, dtype=np.int64))
         # Drawn beforehand for each step: what decides on the next state, and the noise of the reward
@@ -94,10 +93,8 @@ class TabularMDPVectorEnv(TaskVectorEnv):
         super().set_tasks(tasks)  # refuses the others
 
     def _start(self, chosen: Array) -> None:
-        everyone = np.ones(self.num_envs, dtype=np.bool_)  # as many numbers whoever is chosen
-        thresholds, noise = map(self.asarray, self._draw_states(everyone, self._draw_steps))
-        self._thresholds = self.xp.where(chosen[:, None], thresholds, self._thresholds)
-        self._noise = self.xp.where(chosen[:, None], noise, self._noise)
+        before = self._thresholds, self._noise
+        self._thresholds, self._noise = self._draw_again(chosen, self._draw_steps, before)
         self._states = self.xp.where(chosen, 0, self._states)
 
     def _draw_steps(self, rng: np.random.Generator, number: int) -> tuple[NDArray[np.float64], ...]:
@@ -106,7 +103,7 @@ class TabularMDPVectorEnv(TaskVectorEnv):
 
     def _advance(self, actions: Array, running: Array) -> tuple[Array, Array]:
         rows = self.tables(self.tasks)[self._everyone, self._states, actions]
-        now = self._everyone, self._elapsed.clip(0, self.horizon - 1)
+        now = self._now
         rewards = rows[:, -1] + self._noise[now]
         passed = self.xp.cumulative_sum(rows[:, :-1], axis=1) <= self._thresholds[now][:, None]
         reached = self.xp.sum(passed, axis=1).clip(0, self.states - 1)  # the last sum may be rounded below 1

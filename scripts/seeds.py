@@ -15,6 +15,7 @@ from mamlrl.experiments.differences import training_differences
 from mamlrl.experiments.experiment import Experiment
 from mamlrl.runs.checkpoints import load_checkpoint
 from mamlrl.runs.processes import train_side_by_side
+from mamlrl.runs.repetitions import check_different
 from mamlrl.runs.run_folder import check_is_free
 from mamlrl.runs.saved import latest_checkpoint
 from mamlrl.scripts import evaluate
@@ -72,8 +73,7 @@ def _logged(options: Namespace) -> list[str]:
 
 def _commands(line: CommandLine, options: Namespace, folders: Mapping[int, Path]) -> dict[int, list[str]]:
     """Returns the arguments of `mamlrl train` for every seed."""
-    if len(folders) < len(options.seeds):
-        raise UserError(f"seeds: {' '.join(map(str, options.seeds))} has one of them twice; give each once")
+    check_different("seeds", options.seeds)
     if line.sets("seed"):
         raise UserError("seed: --seeds says which; leave --seed out")
     begun = [path for path in folders.values() if options.resume and latest_checkpoint(path).exists()]

@@ -3,13 +3,26 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import torch
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from mamlrl.threads import map_blocks
+
+
+@contextmanager
+def sees_all(mode: TorchDispatchMode) -> Iterator[None]:
+    """Shows a mode all operations of the block, which are in this thread: others' would not be seen."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        with mode:
+            yield
+    finally:
+        torch.set_num_threads(threads)
 
 
 class RecordedWork(TorchDispatchMode, ABC):
@@ -23,13 +36,8 @@ class RecordedWork(TorchDispatchMode, ABC):
         super().__init__()  # type: ignore[no-untyped-call]
         self._parts: list[Any] = []
         self._on_cpu = True
-        threads = torch.get_num_threads()
-        torch.set_num_threads(1)  # only operations of this thread are seen
-        try:
-            with self:
-                work()
-        finally:
-            torch.set_num_threads(threads)
+        with sees_all(self):
+            work()
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         """See `TorchDispatchMode`."""

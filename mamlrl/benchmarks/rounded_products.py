@@ -10,6 +10,7 @@ from torch import Tensor
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from mamlrl.benchmarks.matrix_products import FIRST_FACTOR
+from mamlrl.benchmarks.recorded_work import sees_all
 
 FORMATS = {"TF32": 10, "bfloat16": 7}  # bits of a number after its leading 1; float32 has 23
 
@@ -32,13 +33,8 @@ class RoundedProducts(TorchDispatchMode):
 
     def of(self, work: Callable[[], Tensor]) -> Tensor:
         """Returns what some work gives with rounded products."""
-        threads = torch.get_num_threads()
-        torch.set_num_threads(1)  # only operations of this thread are seen
-        try:
-            with self:
-                return work()
-        finally:
-            torch.set_num_threads(threads)
+        with sees_all(self):
+            return work()
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         """See `TorchDispatchMode`."""

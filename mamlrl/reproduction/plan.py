@@ -12,6 +12,7 @@ from mamlrl.experiments.experiment import Experiment
 from mamlrl.metric_names import Metrics
 from mamlrl.reproduction.recipe import Recipe
 from mamlrl.runs.metrics_file import METRICS, read_metrics
+from mamlrl.runs.repetitions import check_different
 from mamlrl.runs.run_folder import check_is_free
 from mamlrl.runs.saved import SavedRun, latest_checkpoint
 
@@ -79,8 +80,7 @@ def plan_runs(
     Raises:
         UserError: If a run was made by other settings, or something is in the way of one; nothing is begun.
     """
-    if len(set(seeds)) < len(seeds):
-        raise UserError(f"seeds: {' '.join(map(str, seeds))} has one of them twice; give each once")
+    check_different("seeds", seeds)
     planned, places = [], [_place(text, recipe) for text in runs]
     for method in methods:
         first = recipe.experiment(method, seeds[0], quick)

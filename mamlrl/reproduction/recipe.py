@@ -14,6 +14,7 @@ from mamlrl.errors import UserError, suggestion
 from mamlrl.experiments.command_line import load_config
 from mamlrl.experiments.experiment import Experiment
 from mamlrl.experiments.files import RECIPES
+from mamlrl.runs.repetitions import check_different
 from mamlrl.settings.numbers import NonNegativeFinite, NonNegativeInt, Seed
 from mamlrl.settings.plain_yaml import load, read_text
 from mamlrl.settings.section import Section
@@ -131,8 +132,7 @@ class Recipe:
                 there_are = f"there are: {', '.join(self.methods)}"
                 nearest = suggestion(name, list(self.methods))
                 raise UserError(f"methods: {self.name} has no method {name}{nearest}; {there_are}")
-        if names is not None and len(set(names)) < len(names):
-            raise UserError(f"methods: {' '.join(names)} has one of them twice; give each once")
+        check_different("methods", names or ())
         return list(names or self.methods)
 
 

@@ -10,11 +10,11 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from threading import Lock
-from types import FrameType
 
 import torch
 
 from mamlrl.console import note
+from mamlrl.runs.stop_signals import handled
 
 
 def train_side_by_side(
@@ -84,16 +84,11 @@ def _stop_signals(running: set[subprocess.Popen[str]], lock: Lock) -> Iterator[l
     """Collects SIGINT and SIGTERM and passes them on to all processes, which then save and end."""
     received: list[int] = []
 
-    def receive(number: int, frame: FrameType | None) -> None:
-        del frame
+    def receive(number: int) -> None:
         received.append(number)
         with lock:
             for process in running:
                 process.send_signal(signal.SIGTERM)
 
-    previous = {each: signal.signal(each, receive) for each in (signal.SIGINT, signal.SIGTERM)}
-    try:
+    with handled(receive):
         yield received
-    finally:
-        for each, handler in previous.items():
-            signal.signal(each, signal.SIG_DFL if handler is None else handler)

@@ -38,6 +38,16 @@ def check_repetitions(runs: Sequence[SavedRun], evaluated: Sequence[Experiment])
         _check_two_samples(one, other)
 
 
+def check_different(name: str, values: Sequence[Any]) -> None:
+    """Refuses values of an option of which one is given twice.
+
+    Raises:
+        UserError: If one is; the message names the option.
+    """
+    if len(set(values)) < len(values):
+        raise UserError(f"{name}: {' '.join(map(str, values))} has one of them twice; give each once")
+
+
 def _refuse(one: SavedRun, other: SavedRun, found: Iterable[tuple[str, Any, Any]]) -> None:
     texts = [f"{key} is {before} there and {now} here" for key, before, now in found]
     if texts:

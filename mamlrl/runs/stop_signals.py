@@ -4,11 +4,34 @@ from __future__ import annotations
 
 import signal
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import FrameType
 
 from mamlrl.distributed.waiting import ended_while_waiting
+
+
+@contextmanager
+def handled(receive: Callable[[int], None]) -> Iterator[Callable[[], None]]:
+    """Calls a function with the number of each SIGINT and SIGTERM in the block.
+
+    Yields:
+        Puts back the handlers of before, as does the end of the block.
+    """
+
+    def handle(number: int, frame: FrameType | None) -> None:
+        del frame
+        receive(number)
+
+    def restore() -> None:
+        for each, handler in previous.items():
+            signal.signal(each, signal.SIG_DFL if handler is None else handler)  # None: it is not one of Python's
+
+    previous = {each: signal.signal(each, handle) for each in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield restore
+    finally:
+        restore()
 
 
 @contextmanager
@@ -22,18 +45,9 @@ def stop_signals() -> Iterator[list[int]]:
         yield received
         return
 
-    def receive(number: int, frame: FrameType | None) -> None:
-        del frame
+    def receive(number: int) -> None:
         received.append(number)
-        restore_handlers()
+        restore()
 
-    def restore_handlers() -> None:
-        for each, handler in previous.items():
-            signal.signal(each, signal.SIG_DFL if handler is None else handler)  # None: it is not one of Python's
-
-    previous = {each: signal.signal(each, receive) for each in (signal.SIGINT, signal.SIGTERM)}
-    try:
-        with ended_while_waiting():
-            yield received
-    finally:
-        restore_handlers()
+    with handled(receive) as restore, ended_while_waiting():
+        yield received

@@ -9,10 +9,11 @@ import numpy as np
 
 from mamlrl.envs import TaskEnv
 from mamlrl.envs.arrays import Array
+from mamlrl.envs.info import NUMBERS
 from mamlrl.envs.task_env import Frame
 
 _KINDS = {"numbers": ("real floating", "integral", "bool"), "booleans": ("bool",)}  # of the array API
-_NUMPY_KINDS = {"numbers": "fiub", "booleans": "b"}
+_NUMPY_KINDS = {"numbers": NUMBERS, "booleans": "b"}
 
 
 class UnexpectedError(Exception):

@@ -22,18 +22,13 @@ def test_all_multiplications_are_counted(work, flops):
     assert MatrixProducts(work).flops == flops
 
 
-@pytest.mark.parametrize("threads", [1, 3])
-def test_the_same_products_are_taken_again(threads, monkeypatch):
-    before = torch.get_num_threads()
-    torch.set_num_threads(threads)
-    try:
-        _, _, objective, _, _ = make_objective()
-        products = MatrixProducts(objective.gradient)
-        taken = []
-        monkeypatch.setattr(MatrixProducts, "_again", lambda self, parts: taken.extend(parts))
-        products.repeat()
-    finally:
-        torch.set_num_threads(before)
+@pytest.mark.usefixtures("threads")
+def test_the_same_products_are_taken_again(monkeypatch):
+    _, _, objective, _, _ = make_objective()
+    products = MatrixProducts(objective.gradient)
+    taken = []
+    monkeypatch.setattr(MatrixProducts, "_again", lambda self, parts: taken.extend(parts))
+    products.repeat()
     shapes = [(tuple(left.shape), tuple(right.shape)) for left, right in taken]
     assert sum(2 * left.numel() * right.shape[-1] for left, right in taken) == products.flops
     assert ((3, 5, 3), (3, 3, 20)) in shapes  # three tasks of twenty samples in the first layer, transposed

@@ -29,19 +29,14 @@ def test_what_operations_read_and_write_is_counted(work, moved):
     assert MemoryTraffic(work).bytes == moved
 
 
-@pytest.mark.parametrize("threads", [1, 3])
-def test_as_much_is_copied_again(threads, monkeypatch):
-    before = torch.get_num_threads()
-    torch.set_num_threads(threads)
-    try:
-        _, _, objective, _, _ = make_objective()
-        traffic = MemoryTraffic(objective.gradient)
-        copied = []
-        copy = torch.Tensor.copy_
-        monkeypatch.setattr(torch.Tensor, "copy_", lambda to, of: (copied.append(of.numel()), copy(to, of))[1])
-        traffic.repeat()
-    finally:
-        torch.set_num_threads(before)
+@pytest.mark.usefixtures("threads")
+def test_as_much_is_copied_again(monkeypatch):
+    _, _, objective, _, _ = make_objective()
+    traffic = MemoryTraffic(objective.gradient)
+    copied = []
+    copy = torch.Tensor.copy_
+    monkeypatch.setattr(torch.Tensor, "copy_", lambda to, of: (copied.append(of.numel()), copy(to, of))[1])
+    traffic.repeat()
     assert len(copied) > 20
     assert 0 <= traffic.bytes - 2 * sum(copied) <= len(copied)  # odd sizes lose a byte
 

@@ -11,7 +11,7 @@ from mamlrl import envs
 from mamlrl.networks.build import PolicyConfig, make_policy
 from mamlrl.randomness import Randomness
 from mamlrl.sampling.budgets import shared_budget
-from mamlrl.sampling.rollouts import WITHOUT_TIME, Rollouts
+from mamlrl.sampling.rollouts import WITHOUT_TIME, Rollouts, tensors_of
 from mamlrl.sampling.sampler import Sampler
 from mamlrl.sampling.settings import SamplingConfig
 
@@ -106,3 +106,11 @@ def sample_fake(env, num_tasks=2, unit="episodes", actions=None):
     policy = ScriptedPolicy(torch.zeros(shape) if actions is None else actions)
     sampler = make_sampler(env, num_tasks, policy, unit=unit)
     return sampler.sample(torch.zeros(1, dtype=torch.float64), randomness())
+
+
+def assert_close(first, second):
+    """Asserts that rollouts are the same but for rounding."""
+    first, second = tensors_of(first), tensors_of(second)
+    assert first.keys() == second.keys()
+    for name, values in first.items():
+        torch.testing.assert_close(values, second[name], rtol=1e-9, atol=1e-9, msg=name)

@@ -6,12 +6,11 @@ import pytest
 import torch
 from gymnasium.spaces import Box
 from programs import TINY, run
-from samplers import ENV_ID, EPISODES, KWARGS, TASKS, ClockEnv, init, make_env, make_sampler, sample
+from samplers import ENV_ID, EPISODES, KWARGS, TASKS, ClockEnv, assert_close, init, make_env, make_sampler, sample
 
 from mamlrl.envs.wrappers.task_observation import TaskObservation
 from mamlrl.errors import TaskEnvError, UserError
 from mamlrl.sampling.normalization import ObservationNormalizer
-from mamlrl.sampling.rollouts import tensors_of
 
 CASES = {
     "navigation": (ENV_ID, KWARGS, None),
@@ -26,13 +25,6 @@ def make(name, kwargs, wrapper, **others):
     env = gymnasium.make_vec(name, num_envs=TASKS * EPISODES, array_module="torch", **{**kwargs, **others})
     env.set_tasks(env.sample_tasks(np.random.default_rng(0), TASKS))
     return wrapper(env) if wrapper else env
-
-
-def assert_close(first, second):
-    first, second = tensors_of(first), tensors_of(second)
-    assert first.keys() == second.keys()
-    for name, values in first.items():
-        torch.testing.assert_close(values, second[name], rtol=1e-9, atol=1e-9, msg=name)
 
 
 @pytest.fixture(autouse=True)

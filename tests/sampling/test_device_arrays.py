@@ -6,7 +6,19 @@ import pytest
 import torch
 from fake_envs import FakeEnv
 from no_waiting import NoWaiting, meta_device
-from samplers import CPU, ENV_ID, EPISODES, KWARGS, TASKS, ScriptedPolicy, init, make_sampler, randomness, sample
+from samplers import (
+    CPU,
+    ENV_ID,
+    EPISODES,
+    KWARGS,
+    TASKS,
+    ScriptedPolicy,
+    assert_close,
+    init,
+    make_sampler,
+    randomness,
+    sample,
+)
 
 from mamlrl.envs.arrays import namespace
 from mamlrl.envs.wrappers.task_observation import TaskObservation
@@ -15,7 +27,6 @@ from mamlrl.errors import DivergenceError, NonFiniteError, TaskEnvError
 from mamlrl.networks.build import PolicyConfig, make_policy
 from mamlrl.sampling import task_group
 from mamlrl.sampling.conformance import check_task_env
-from mamlrl.sampling.rollouts import tensors_of
 from mamlrl.sampling.sampler import Sampler
 from mamlrl.sampling.settings import SamplingConfig
 
@@ -33,13 +44,6 @@ def make(case, wrapper=None, **kwargs):
     env = gymnasium.make_vec(name, num_envs=TASKS * EPISODES, **fixed, **kwargs)
     env.set_tasks(env.sample_tasks(np.random.default_rng(0), TASKS))
     return wrapper(env) if wrapper else env
-
-
-def assert_close(first, second):
-    first, second = tensors_of(first), tensors_of(second)
-    assert first.keys() == second.keys()
-    for name, values in first.items():
-        torch.testing.assert_close(values, second[name], rtol=1e-9, atol=1e-9, msg=name)
 
 
 @every_case

@@ -133,10 +133,6 @@ def assemble_policy(
     adapting = estimator(policy) if estimator else make_estimator(experiment.adaptation, policy)
     loss = make_inner_loss(experiment.adaptation, policy, adapting)
     pooled = estimator is None and not adapting.scales
-    if pooled and share and len(share.tasks) < share.total:
-        raise UserError(
-            "adaptation.steps: 0 pools the episodes of all tasks, which several processes cannot share"
-        )
     inner_loop = PolicyInnerLoop(acting.sampler, policy, adapting, loss, experiment.advantages, pooled)
     return PolicyAssembly(acting.device, policy, acting.sampler, acting.randomness, inner_loop)
 

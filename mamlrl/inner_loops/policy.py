@@ -18,6 +18,7 @@ from mamlrl.losses.task_losses import TaskLosses
 from mamlrl.networks.network import Network
 from mamlrl.randomness import Randomness
 from mamlrl.sampling.advantages import AdvantageConfig, ProcessedRollouts, make_value_baseline, process
+from mamlrl.sampling.pooling import process_pooled
 from mamlrl.sampling.rollouts import Rollouts
 from mamlrl.sampling.sampler import Sampler
 from mamlrl.settings.choices import named
@@ -73,7 +74,7 @@ class PolicyInnerLoop:
         loss: Loss that the estimator descends.
         advantages: How advantages are computed.
         pooled: Whether all episodes count as those of one task, whatever their tasks: value baseline, advantages
-            and losses are then of all of them together.
+            and losses are then of all of them together, those of other processes included.
     """
 
     def __init__(
@@ -91,6 +92,7 @@ class PolicyInnerLoop:
         self._network = network
         self._loss = loss
         self._advantages = advantages
+        self._process = process_pooled if pooled else process
         self._baseline = make_value_baseline(advantages)
 
     @one_thread_per_operation()
@@ -124,7 +126,7 @@ class PolicyInnerLoop:
             with timer.phase("sampling"):
                 rollouts.append(self._sample(step, phi, randomness))
             with timer.phase("advantages"):
-                processed.append(process(rollouts[-1], self._advantages, self._baseline, normalizer))
+                processed.append(self._process(rollouts[-1], self._advantages, self._baseline, normalizer))
 
         def source(step: int, phi: Tensor) -> TaskLosses:
             sample(step, phi)

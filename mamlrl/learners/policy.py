@@ -157,7 +157,8 @@ class MetaLearner(GradientMetaLearner):
         losses = TaskLosses(self.policy, Surrogate(self.policy.distribution), after)
         weight = self.config.exploration_weight
         explored = exploration_losses(self.policy, before, adapted.rollouts[-1], weight) if weight else ()
-        return MetaObjective(self.estimator, adapted.adaptation, losses, explored)
+        share = after.num_samples if self._inner_loop.pooled else 1  # of one task, each process has some samples
+        return MetaObjective(self.estimator, adapted.adaptation, losses, explored, share)
 
     def _check_acts(self, params: Tensor, observations: Tensor) -> None:
         """Raises a LearningError if new meta-parameters choose absurd actions: no checkpoint must hold them.

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 import torch
 from torch import Tensor
 
-from mamlrl.distributed.metrics import of_all_tasks
+from mamlrl.distributed.metrics import combined, of_all_tasks
 from mamlrl.inner_loops.policy import AdaptedTasks
 from mamlrl.learners.gradient_meta_learner import inner_gradient_norms
 from mamlrl.metric_names import ENV_STEPS, RETURN, Metrics, after_step, over_tasks, spread
@@ -47,6 +47,9 @@ def acting_metrics(
     metrics |= inner_gradient_norms(everyone["gradients"])
     metrics["diverged_simulations"] = int(everyone["diverged"][0].sum())
     metrics["entropy"] = float(everyone["entropy"][0].mean())
+    if pooled:  # one task, of which each process has some of the episodes and samples
+        metrics |= combined(over_tasks(values), len(returns[0]))
+        metrics |= combined({"entropy": float(ours["entropy"][0])}, batch.num_samples)
     return metrics
 
 

@@ -35,6 +35,10 @@ class Samples:
         """Returns the samples of some of the tasks."""
         return type(self)(**{f.name: getattr(self, f.name)[block] for f in fields(self)})
 
+    def samples(self, block: slice) -> Self:
+        """Returns some of the samples of every task; their weights stay."""
+        return type(self)(**{f.name: getattr(self, f.name)[:, block] for f in fields(self)})
+
     def to(self, device: torch.device) -> Self:
         """Returns the samples on a device: themselves if they are there."""
         if self.weights.device == device:

@@ -17,7 +17,7 @@ from mamlrl.losses.task_losses import TaskLosses
 from mamlrl.metric_names import Metrics, means
 
 
-def mean_over_tasks(total: Tensor, num_tasks: int) -> Tensor:
+def mean_over_tasks(total: Tensor, num_tasks: int, weight: float = 1.0) -> Tensor:
     """Returns the mean over the tasks of the meta-batch, those of all processes.
 
     Every mean of the meta-objective is taken here, and nowhere else.
@@ -25,10 +25,11 @@ def mean_over_tasks(total: Tensor, num_tasks: int) -> Tensor:
     Args:
         total: Sum over the tasks of this process, of any shape.
         num_tasks: Number of tasks of this process.
+        weight: Weight of each of them in the mean.
     """
     if size() == 1:
         return total / num_tasks
-    sums = all_sum(torch.cat([total.flatten(), total.new_tensor([num_tasks])]))
+    sums = all_sum(torch.cat([total.flatten(), total.new_tensor([num_tasks])]) * weight)
     return (sums[:-1] / sums[-1]).view_as(total)
 
 
@@ -44,15 +45,22 @@ class MetaObjective:
         losses: Losses of the adapted networks.
         before: Further losses of the networks before each inner step, which are added, see `exploration_losses`;
             none by default.
+        weight: Weight of each of this process's tasks in means over those of all processes.
     """
 
     def __init__(
-        self, estimator: Estimator, adaptation: Adaptation, losses: TaskLosses, before: Sequence[TaskLosses] = ()
+        self,
+        estimator: Estimator,
+        adaptation: Adaptation,
+        losses: TaskLosses,
+        before: Sequence[TaskLosses] = (),
+        weight: float = 1.0,
     ) -> None:
         self._estimator = estimator
         self._adaptation = adaptation
         self._losses = losses
         self._before = before
+        self._weight = weight
         self._network = losses.network
         self._jacobians: dict[float, Jacobian] = {}
 
@@ -63,7 +71,7 @@ class MetaObjective:
 
     def gradient(self) -> Tensor:
         """Meta-gradient at the old meta-parameters: the mean of J_i^T grad L_i, shape (P + R,)."""
-        return mean_over_tasks(self.gradient_sum(), self.num_tasks)
+        return self._mean(self.gradient_sum())
 
     def gradient_sum(self) -> Tensor:
         """Sum of J_i^T grad L_i over the tasks of this process, shape (P + R,)."""
@@ -88,7 +96,7 @@ class MetaObjective:
         fisher = FisherProduct(self._network, self._adaptation.phi, batch)
 
         def multiply(vector: Tensor) -> Tensor:
-            return mean_over_tasks(jacobian.pullback(fisher(jacobian.pushforward(vector))), self.num_tasks)
+            return self._mean(jacobian.pullback(fisher(jacobian.pushforward(vector))))
 
         return multiply
 
@@ -100,13 +108,13 @@ class MetaObjective:
         for step, each in enumerate(self._before):
             phi = adaptation.trajectory[step]
             loss = loss + task_values(self._network, phi, each.batch, each.output_loss)[0]
-        mean_loss, mean_kl = mean_over_tasks(torch.stack([loss.sum(), kl.sum()]), self.num_tasks).tolist()
+        mean_loss, mean_kl = self._mean(torch.stack([loss.sum(), kl.sum()])).tolist()
         return mean_loss, mean_kl
 
     def moved(self, theta: Tensor, output_loss: OutputLoss) -> MetaObjective:
         """Returns the objective of another loss on the same data, `theta`, shape (P + R,), being the old ones."""
         losses = TaskLosses(self._network, output_loss, self._losses.batch)
-        return MetaObjective(self._estimator, self._adapt(theta), losses, self._before)
+        return MetaObjective(self._estimator, self._adapt(theta), losses, self._before, self._weight)
 
     def inner_gradient(self, output_loss: OutputLoss) -> tuple[float, Tensor]:
         """A loss on the data of the inner loop, at the parameters before each of its steps, and its gradient.
@@ -126,9 +134,9 @@ class MetaObjective:
         for index, update in enumerate(self._adaptation.updates):
             losses, phi = TaskLosses(self._network, output_loss, update.losses.batch), update.path[0]
             (value,) = task_values(self._network, phi, losses.batch, output_loss)
-            values.append(mean_over_tasks(value.sum(), self.num_tasks))
+            values.append(self._mean(value.sum()))
             pulled_back = self._jacobian(1.0).pullback(task_gradients(losses, phi), index)
-            gradients.append(mean_over_tasks(pulled_back, self.num_tasks))
+            gradients.append(self._mean(pulled_back))
         return float(torch.stack(values).mean()), torch.stack(gradients).mean(dim=0)
 
     def metrics(self) -> Metrics:
@@ -137,6 +145,9 @@ class MetaObjective:
         for jacobian in self._jacobians.values():
             metrics |= jacobian.metrics()
         return metrics
+
+    def _mean(self, total: Tensor) -> Tensor:
+        return mean_over_tasks(total, self.num_tasks, self._weight)
 
     def _adapt(self, theta: Tensor) -> Adaptation:
         return self._estimator.adapt(theta, self.num_tasks, self._adaptation.replay)

@@ -64,6 +64,10 @@ class Rollouts:
         """Returns the same episodes as if they were of one task, shape (1, task * episode, ...)."""
         return Rollouts(**{name: values.flatten(0, 1)[None] for name, values in tensors_of(self).items()})
 
+    def to(self, device: torch.device) -> Rollouts:
+        """Returns the same episodes on a device."""
+        return Rollouts(**{name: values.to(device) for name, values in tensors_of(self).items()})
+
 
 def task_values(rollouts: Sequence[Rollouts], keys: Iterable[str]) -> dict[str, list[Tensor]]:
     """Returns the value of each metric in each task, by metric, for every one of several rollouts.

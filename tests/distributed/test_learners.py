@@ -67,6 +67,8 @@ def test_2d_navigation_is_learned_alike_by_any_number_of_processes(tmp_path):
         ["--outer_optimizer=promp", "--adaptation.loss=likelihood_ratio"],
         ["--adaptation.learned_step_size=per_layer", "--exploration_weight=1"],
         ["--sampling.normalize_observations=true"],
+        ["--config=oracle"],
+        ["--adaptation.steps=0", "--sampling.unit=transitions", "--sampling.normalize_observations=true"],
     ],
     ids=str,
 )

@@ -120,7 +120,6 @@ def test_an_error_of_one_process_is_told_by_the_first(tmp_path):
         (2, ["--device=cuda"], (), "device: there is no cuda here"),
         (2, ["--device=nowhere"], (), "device: there is no nowhere here"),
         (2, ["--seeds", "0", "1"], (), "seeds: several processes train one seed together"),
-        (2, ["--adaptation.steps=0"], (), "adaptation.steps: 0 pools the episodes of all tasks"),
     ],
 )
 def test_bad_input_is_told_by_the_first_process(size, options, of_rank, expected, tmp_path):

@@ -14,6 +14,18 @@ from mamlrl.scripts.main import PROGRAMS
 
 ROOT = Path(__file__).parents[2]
 LOCATE = "import mamlrl, {0}; print(*(module.__file__ for module in (mamlrl, {0})))"
+END = "-- end of a help --"
+RUN_EACH = f"""
+import os, runpy, sys
+import gymnasium, jsonargparse, torch  # once for all
+for script in sys.argv[1:]:
+    child = os.fork()
+    if not child:
+        sys.argv = [script, "--help"]
+        runpy.run_path(script, run_name="__main__")
+    assert not os.waitpid(child, 0)[1], script
+    print({END!r}, flush=True)
+"""
 PARTS = "mamlrl.envs.navigation, mamlrl.configs, mamlrl.scripts.train, mamlrl.runs.training"
 
 
@@ -53,13 +65,16 @@ def test_elsewhere_there_is_nothing_to_import(dependencies, tmp_path):
     assert "No module named 'mamlrl'" in result.stderr
 
 
-@pytest.mark.parametrize("program", PROGRAMS)
-def test_every_script_runs_by_its_path(dependencies, tmp_path, program):
-    result = python(dependencies, ROOT / "scripts" / f"{program}.py", "--help", cwd=tmp_path)
+def test_every_script_runs_by_its_path(dependencies, tmp_path):
+    scripts = [ROOT / "scripts" / f"{program}.py" for program in PROGRAMS]
+    result = python(dependencies, "-c", RUN_EACH, *scripts, cwd=tmp_path)
     assert result.returncode == 0, result.stderr
-    assert f"mamlrl {program.replace('_', '-')}" in result.stdout
-    without_settings = program in ("policies", "strokes", "kanji", "reproduce")
-    assert ("--help-settings" in result.stdout) == (not without_settings)
+    helps = result.stdout.split(END)[:-1]
+    assert len(helps) == len(PROGRAMS)
+    for program, text in zip(PROGRAMS, helps, strict=True):
+        assert f"mamlrl {program.replace('_', '-')}" in text
+        without_settings = program in ("policies", "strokes", "kanji", "reproduce")
+        assert ("--help-settings" in text) == (not without_settings)
 
 
 def test_a_script_trains_with_a_config_of_the_checkout(dependencies, tmp_path):

@@ -102,8 +102,9 @@ def discrete_actions(actions: Array, running: Array, space: Discrete) -> Array:
         ValueError: If they are no whole numbers, or one is not in the space, which only NumPy arrays tell at once.
     """
     first, last = int(space.start), int(space.start + space.n - 1)
-    is_whole = "int" in str(actions.dtype)
     on_cpu = isinstance(actions, np.ndarray)
-    if not is_whole or (on_cpu and bool((running & ((actions < first) | (actions > last))).any())):
+    is_whole = actions.dtype.kind in "iu" if on_cpu else "int" in str(actions.dtype)
+    inside = actions.clip(first, last) if is_whole else None
+    if inside is None or (on_cpu and bool((running & (actions != inside)).any())):
         raise ValueError(f"actions must be whole numbers from {first} to {last}, got {actions}")
-    return actions.clip(first, last)
+    return inside

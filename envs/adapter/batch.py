@@ -10,7 +10,7 @@ from typing import Any
 
 import gymnasium
 import numpy as np
-from gymnasium.vector.utils import batch_space, create_empty_array, iterate
+from gymnasium.vector.utils import batch_space, create_empty_array
 from numpy.typing import NDArray
 
 from mamlrl.envs.adapter.sub_env import Recipe, SubEnv
@@ -46,8 +46,10 @@ class Batch(gymnasium.Env[Any, Any]):
         self.action_space = batch_space(recipe.action_space, len(indices))
         self.sub_envs = [SubEnv(recipe, index) for index in indices]
         self._indices = indices
-        self._has_info = bool(recipe.info)
+        self._running: list[int] = []  # places of those whose episodes are not over
         self._observations: Any = create_empty_array(recipe.observation_space, n=len(indices), fn=np.zeros)
+        self._terminated, self._truncated = (np.zeros(len(indices), dtype=np.bool_) for _ in range(2))
+        self._numbers = np.zeros((len(indices), len(recipe.info)))
 
     def reset(
         self, *, seed: int | None = None, options: dict[str, Any] | None = None
@@ -62,35 +64,40 @@ class Batch(gymnasium.Env[Any, Any]):
             Observations, which the next call overwrites, and an info.
         """
         assert options is not None
-        chosen, tasks, seeds = options["chosen"], options["tasks"], options["seeds"]
+        tasks, seeds = options["tasks"], options["seeds"]
+        chosen = [place for place, index in enumerate(self._indices) if options["chosen"][index]]
+        self._terminated[chosen] = self._truncated[chosen] = False
         try:
-            for place, (index, env) in enumerate(zip(self._indices, self.sub_envs, strict=True)):
-                if chosen[index]:
-                    self._observations[place] = env.reset(tasks[index], int(seeds[index]))
+            for place in chosen:
+                index = self._indices[place]
+                self._observations[place] = self.sub_envs[place].reset(tasks[index], int(seeds[index]))
         except SubEnvError as error:
             return self._observations, _failure(error)
+        self._running = sorted({*self._running, *chosen})
         return self._observations, {}
 
     def step(  # type: ignore[override]
         self, action: Any
     ) -> tuple[Any, NDArray[np.float64], NDArray[np.bool_], NDArray[np.bool_], dict[str, Any]]:
-        """Steps those whose episodes are not over; observations are overwritten by the next call.
+        """Steps those whose episodes are not over; arrays are overwritten by the next call.
 
         The info has `numbers`, shape (sub-env, key), where the recipe names keys of the environments' own.
         """
-        rewards, info = np.zeros(len(self.sub_envs)), {}
-        actions = iterate(self.action_space, action)
+        rewards, has_numbers = np.zeros(len(self.sub_envs)), self._numbers.size > 0
         try:
-            for place, (env, own) in enumerate(zip(self.sub_envs, actions, strict=True)):
-                if not env.is_over:
-                    self._observations[place], rewards[place] = env.step(own)
-            if self._has_info:
-                info = {"numbers": np.array([env.numbers for env in self.sub_envs])}
+            for place in self._running:
+                env = self.sub_envs[place]
+                self._observations[place], rewards[place] = env.step(action[place])
+                if has_numbers:
+                    self._numbers[place] = env.numbers
         except SubEnvError as error:
-            info = _failure(error)
-        terminated = np.array([env.terminated for env in self.sub_envs])
-        truncated = np.array([env.truncated for env in self.sub_envs])
-        return self._observations, rewards, terminated, truncated, info
+            return self._observations, rewards, self._terminated, self._truncated, _failure(error)
+        for place in [place for place in self._running if self.sub_envs[place].is_over]:
+            env = self.sub_envs[place]
+            self._terminated[place], self._truncated[place] = env.terminated, env.truncated
+            self._running.remove(place)
+        info = {"numbers": self._numbers} if has_numbers else {}
+        return self._observations, rewards, self._terminated, self._truncated, info
 
     def pictures(self) -> list[Any]:
         """Draws the sub-environments."""

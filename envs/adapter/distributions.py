@@ -69,6 +69,7 @@ class NumberDistribution:
     def number_among(self, values: Sequence[Any]) -> None:
         """Numbers choices that are no numbers by their places among values, of other distributions too."""
         self._values = list(values)
+        self._are_whole = all(isinstance(value, int) for value in values)
         numbers = self.choices if is_number(self.choices[0]) else [values.index(each) for each in self.choices]
         self.numbers = np.asarray(numbers, dtype=np.float64)
         self.low, self.high = float(self.numbers.min()), float(self.numbers.max())
@@ -87,8 +88,7 @@ class NumberDistribution:
             return float(number)
         if not is_number(self.choices[0]):
             return self._values[round(number)]
-        whole = all(isinstance(choice, int) for choice in self._values) and float(number).is_integer()
-        return int(number) if whole else float(number)
+        return int(number) if self._are_whole and float(number).is_integer() else float(number)
 
 
 def _checked_choices(name: str, values: Any) -> list[Any]:

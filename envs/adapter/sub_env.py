@@ -59,9 +59,9 @@ class SubEnv:
     def __init__(self, recipe: Recipe, index: int) -> None:
         self.recipe = recipe
         self._index = index
-        self._shape = recipe.observation_space.shape
+        self._shape, self._horizon = recipe.observation_space.shape, recipe.horizon
         self.env: gymnasium.Env[Any, Any] | None = None
-        self._task: NDArray[np.float64] | None = None
+        self._task = b""
         self._keywords: dict[str, Any] = {}
         self._steps = 0
         self.terminated, self.truncated, self.is_over = False, False, True
@@ -81,7 +81,7 @@ class SubEnv:
         assert self.env is not None
         try:  # rather than `_told`, which takes as long as a fast environment's step
             observation, reward, terminated, truncated, info = self.env.step(action)
-            if self._steps == 0 or np.shape(observation) != self._shape:
+            if self._steps == 0 or getattr(observation, "shape", None) != self._shape:
                 self._check("step", observation)
                 _check_reward(reward)
             reward = float(reward)
@@ -91,7 +91,7 @@ class SubEnv:
         except FOREIGN_ERRORS as error:
             raise SubEnvError(self._index, one_line(error)) from error
         self._steps += 1
-        self.is_over = self.terminated or self.truncated or self._steps == self.recipe.horizon
+        self.is_over = self.terminated or self.truncated or self._steps == self._horizon
         return observation, reward
 
     def render(self) -> Any:
@@ -107,7 +107,7 @@ class SubEnv:
 
     def _with_task(self, task: NDArray[np.float64]) -> gymnasium.Env[Any, Any]:
         """Returns the environment with a task, made anew where tasks differ in what it is made with."""
-        if self.env is not None and self._task is not None and np.array_equal(task, self._task):
+        if self.env is not None and task.tobytes() == self._task:
             return self.env
         keywords = self.recipe.tasks.keywords(task)
         if self.env is None or keywords != self._keywords:
@@ -117,13 +117,14 @@ class SubEnv:
             if spaces != (self.recipe.observation_space, self.recipe.action_space):
                 raise ValueError("the environment of this task has other spaces than that of another")
         self.recipe.tasks.set(self.env, task)
-        self._keywords, self._task = keywords, task.copy()
+        self._keywords, self._task = keywords, task.tobytes()
         return self.env
 
     def _check(self, method: str, observation: Any) -> None:
         """Refuses an observation of another shape or type than the space has."""
         space, array = self.recipe.observation_space, np.asarray(observation)
-        if array.shape != space.shape or not np.can_cast(array.dtype, np.dtype(space.dtype), "same_kind"):
+        as_said = array.dtype == space.dtype or np.can_cast(array.dtype, np.dtype(space.dtype), "same_kind")
+        if array.shape != space.shape or not as_said:
             raise ValueError(
                 f"{method} returned an observation of shape {array.shape} and type {array.dtype}; its space has "
                 f"shape {space.shape} and type {space.dtype}"

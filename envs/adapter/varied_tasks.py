@@ -172,11 +172,12 @@ class VariedTasks(TaskSource):
 
     def set(self, env: gymnasium.Env[Any, Any], task: NDArray[np.float64]) -> None:
         """See `TaskSource.set`."""
+        root = env.unwrapped
         models: list[Any] = []
         for parameter, number in zip(self._parameters, task, strict=True):
             for path, value in zip(parameter.paths, parameter.values(number), strict=True):
-                path.set(env.unwrapped, value)
-                models += [each for each in path.models(env.unwrapped) if each not in models]
+                path.set(root, value)
+                models += [each for each in path.models(root) if each not in models]
         for model in models:  # what MuJoCo computes from masses and the like
             mujoco = import_module("mujoco")  # which most environments do without
             mujoco.mj_setConst(model, mujoco.MjData(model))

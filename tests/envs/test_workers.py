@@ -161,3 +161,42 @@ def test_pictures_come_from_all_workers(registered):
     env.reset(seed=0)
     assert [picture.shape for picture in env.render()] == [(32, 32, 3)] * 3
     env.close()
+
+
+class Counting(Maml):
+    """Tells of the number of its steps, and is over after two, three, ... of them."""
+
+    def __init__(self, length=2.0):
+        super().__init__()
+        self.length, self.steps = length, 0
+
+    def reset(self, *, seed=None, options=None):
+        self.steps = 0
+        return super().reset(seed=seed, options=options)
+
+    def step(self, action):
+        self.steps += 1
+        observation, reward, *_ = super().step(action)
+        return observation, reward, self.steps >= self.length, False, {"steps": self.steps}
+
+
+@pytest.mark.parametrize("workers", [0, 2])
+def test_episodes_that_are_over_rest(workers, registered):
+    tasks = {"length": {"list": [2.0, 3.0, 4.0]}}
+    config = EnvConfig(registered(Counting), {"horizon": 9}, tasks, workers=workers, info={"steps": "last"})
+    env = make_task_env(config, 3)
+    env.set_tasks(np.array([[2.0], [3.0], [4.0]]))
+    env.reset(seed=0)
+    for step in range(1, 6):  # goes on when all are over
+        observations, rewards, terminated, truncated, info = env.step(np.ones((3, 2)))
+        over = np.minimum(step, [2, 3, 4])
+        np.testing.assert_array_equal(info["steps"], over)
+        np.testing.assert_array_equal(terminated, step >= np.array([2, 3, 4]))
+        assert not truncated.any()
+        np.testing.assert_array_equal(rewards == 0, step > np.array([2, 3, 4]))
+        np.testing.assert_allclose(observations, np.repeat(over[:, None], 2, axis=1), atol=0.2)
+    env.reset(options={"reset_mask": np.array([False, True, False])})
+    *_, terminated, _, info = env.step(np.ones((3, 2)))
+    assert terminated.tolist() == [True, False, True]
+    assert info["steps"].tolist() == [2, 1, 4]
+    env.close()

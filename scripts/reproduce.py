@@ -21,11 +21,13 @@ from mamlrl.experiments.command_line import CommandLine
 from mamlrl.reproduction.calibration import training_seconds
 from mamlrl.reproduction.evaluation import EVALUATION, evaluate_method
 from mamlrl.reproduction.plan import PlannedRun, check_complete, plan_runs
-from mamlrl.reproduction.recipe import Recipe, read_recipe
+from mamlrl.reproduction.recipe import Recipe
+from mamlrl.reproduction.recipe_files import read_recipe
 from mamlrl.reproduction.report import write_learning_curves, write_pictures, write_tables
 from mamlrl.runs.processes import train_side_by_side
 from mamlrl.scripts.program import run_program
 from mamlrl.settings.numbers import PositiveInt, Seed
+from mamlrl.supervised.image_files import visible
 
 FOLDER = Path("runs/reproduce")
 ABOUT = """Compare methods on one task as a paper does, with its numbers beside ours.
@@ -79,11 +81,11 @@ def run(arguments: Sequence[str]) -> int:
     seeds = options.seeds or recipe.seeds[: 1 if options.quick else None]
     command = shlex.join(["mamlrl", "reproduce", *arguments])
     try:
-        _draw_data(recipe)
         planned = plan_runs(recipe, methods, seeds, output, options.quick, options.runs)
+        _draw_data(recipe)
         status = _train(recipe, planned, options)
         if not status:
-            planned = plan_runs(recipe, methods, seeds, output, options.quick, options.runs)
+            planned = [each if each.done else each.trained() for each in planned]
             print(_report(recipe, planned, output, command, options.quick))
     except KeyboardInterrupt:
         status = 130
@@ -95,7 +97,7 @@ def run(arguments: Sequence[str]) -> int:
 def _draw_data(recipe: Recipe) -> None:
     """Draws the data that the recipe needs, where they are not there."""
     for program, folder in recipe.data.items():
-        if not Path(folder).exists():
+        if not Path(folder).is_dir() or not visible(Path(folder)):
             note(f"drawing data: mamlrl {program} --output {folder}")
             import_module(f"mamlrl.scripts.{program}").run([f"--output={folder}"])
 

@@ -116,7 +116,9 @@ def learning_figure(curves: Sequence[Curve], order: Sequence[str], metric: str, 
         _draw(panel, curve, {**_style(order.index(curve.label)), "markevery": max(1, len(curve.x) // MARKED)})
     panel.set_xlabel("environment steps" if of_env_steps else "meta-iterations")
     panel.set_ylabel(f"{metric_label(metric)} in training, after adaptation")
-    figure.legend(title="95% intervals over seeds", loc="outside right upper", fontsize="small", handlelength=3)
+    bands = any(np.isfinite(curve.low).any() for curve in curves)
+    title = "95% intervals over seeds" if bands else None
+    figure.legend(title=title, loc="outside right upper", fontsize="small", handlelength=3)
     return figure
 
 

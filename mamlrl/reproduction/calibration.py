@@ -14,15 +14,15 @@ from mamlrl.learners.build import make_learner
 from mamlrl.metric_names import ITERATION, WALL_TIME
 from mamlrl.reproduction.plan import PlannedRun
 
-FEW_TASKS = 4  # of a meta-batch that is timed in the place of a whole one
+FEW_TASKS = 4  # of a policy's meta-batch, timed in the place of a whole one
 FEW_ROWS = 3  # of metrics that say how long iterations take
 
 
 def training_seconds(planned: Sequence[PlannedRun]) -> dict[str, float]:
     """Estimates how long each run will go on, one run at a time.
 
-    Where a run of the method has begun, its metrics tell. Otherwise a meta-iteration with a few of the tasks is
-    timed, after one to warm up.
+    Where a run of the method has begun, its metrics tell. Otherwise a meta-iteration is timed, of policies with a
+    few of the tasks, after one to warm up. It is not compiled; runs that are take less.
 
     Args:
         planned: The runs.
@@ -47,12 +47,12 @@ def _recorded(rows: Sequence[tuple[float, float]]) -> float:
 
 
 def _measured(experiment: Experiment) -> float:
-    few = min(FEW_TASKS, experiment.meta_batch_size)
-    small = replace(experiment, meta_batch_size=few)
-    if isinstance(small, SupervisedExperiment):  # compiling would take longer than what is measured
-        small = replace(small, compile=False)
-    learner = make_learner(small)
+    tasks = min(FEW_TASKS, experiment.meta_batch_size)
+    if isinstance(experiment, SupervisedExperiment):  # all tasks together take hardly longer than a few
+        tasks = experiment.meta_batch_size
+        experiment = replace(experiment, compile=False)  # it would take longer than what is measured
+    learner = make_learner(replace(experiment, meta_batch_size=tasks))
     learner.step()
     start = perf_counter()
     learner.step()
-    return (perf_counter() - start) * experiment.meta_batch_size / few
+    return (perf_counter() - start) * experiment.meta_batch_size / tasks

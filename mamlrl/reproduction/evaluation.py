@@ -23,7 +23,7 @@ def evaluate_method(runs: Sequence[PlannedRun], step_sizes: Sequence[float], fil
     """Evaluates the runs of one method, unless the file holds just that.
 
     Args:
-        runs: Runs that differ in their seed alone.
+        runs: Complete runs that differ in their seed alone.
         step_sizes: What the first step size is chosen from, for all of them together; if empty, nothing is chosen.
         file: Where the evaluations are kept.
 
@@ -33,7 +33,7 @@ def evaluate_method(runs: Sequence[PlannedRun], step_sizes: Sequence[float], fil
     Raises:
         UserError: If they cannot be evaluated, or the file holds evaluations with other settings.
     """
-    saved = [run.saved() for run in runs]
+    saved = [run.saved for run in runs if run.saved is not None]
     wanted = [_key(each, run, step_sizes) for each, run in zip(saved, runs, strict=True)]
     kept = _kept(file)
     for before in kept:
@@ -44,7 +44,8 @@ def evaluate_method(runs: Sequence[PlannedRun], step_sizes: Sequence[float], fil
     check_repetitions(saved, experiments)
     choice: dict[str, Any] = {}
     if step_sizes:
-        chosen = choose_step_size(experiments[0], [each.state["params"] for each in saved], step_sizes)
+        states = [each.state for each in saved]
+        chosen = choose_step_size(experiments[0], [each["params"] for each in states], step_sizes, states=states)
         experiments = [with_step_size(each, chosen.step_size) for each in experiments]
         choice = {"step_size_choice": chosen.plain()}
     records = [
@@ -70,13 +71,18 @@ def _kept(file: Path) -> list[dict[str, Any]]:
         return []
     try:
         records: list[dict[str, Any]] = json.loads(file.read_text(encoding="utf-8"))
-        if not isinstance(records, list) or not all(
-            isinstance(each["made_of"]["settings"], dict) and each["steps"] for each in records
-        ):
+        if not isinstance(records, list) or not all(map(_is_record, records)):
             raise ValueError("it holds something else")
     except (OSError, ValueError, TypeError, KeyError) as error:
         raise UserError(f"{file} is not a file of evaluations to go on with: {error}; move it away") from error
     return records
+
+
+def _is_record(record: dict[str, Any]) -> bool:
+    """Whether tables can be made of it; raises an error where something is missing."""
+    means = [float(row[key] or 0) for row in record["steps"] for key in ("mean", "interval_95")]
+    told = [record[key] for key in ("checkpoint", "iteration", "metric", "seed", "tasks")]
+    return bool(means and told) and isinstance(record["made_of"]["settings"], dict)
 
 
 def _check_same_settings(before: dict[str, Any], wanted: dict[str, Any], file: Path) -> None:

@@ -25,18 +25,23 @@ class PlannedRun:
         method: Name of the method.
         experiment: What is, or was, trained.
         folder: Folder of the run; of one that is taken from elsewhere, what was found there.
-        iteration: Meta-iterations done; None if it is not begun.
+        saved: Its last checkpoint; None if it is not begun.
     """
 
     method: str
     experiment: Experiment
     folder: Path
-    iteration: int | None
+    saved: SavedRun | None
 
     @property
     def name(self) -> str:
         """What messages call it."""
         return f"{self.method} seed {self.experiment.seed}"
+
+    @property
+    def iteration(self) -> int | None:
+        """Meta-iterations done; None if it is not begun."""
+        return None if self.saved is None else int(self.saved.state["iteration"])
 
     @property
     def left(self) -> int:
@@ -48,9 +53,9 @@ class PlannedRun:
         """Whether nothing is left to train."""
         return self.iteration is not None and not self.left
 
-    def saved(self) -> SavedRun:
-        """Reads its last checkpoint."""
-        return SavedRun.load(self.folder)
+    def trained(self) -> PlannedRun:
+        """Returns the run after it was trained: with what is its last checkpoint now."""
+        return replace(self, saved=SavedRun.load(self.folder))
 
     def metrics(self) -> list[Metrics]:
         """Returns the rows of its metrics; none if they are not there."""
@@ -125,20 +130,20 @@ def _planned(method: str, experiment: Experiment, folder: Path, taken: bool) -> 
         raise UserError(
             f"seed: the run at {folder} was made with {saved.experiment.seed}, not {experiment.seed}; {remedy}"
         )
-    iteration = int(saved.state["iteration"])
-    if iteration > experiment.iterations or (taken and iteration < experiment.iterations):
+    planned = PlannedRun(method, experiment, folder, saved)
+    if planned.left < 0 or (taken and planned.left):
         raise UserError(
-            f"iterations: the run at {folder} has done {iteration}, not {experiment.iterations}; {remedy}"
+            f"iterations: the run at {folder} has done {planned.iteration}, not {experiment.iterations}; {remedy}"
         )
-    return PlannedRun(method, experiment, folder, iteration)
+    return planned
 
 
 def check_complete(planned: Sequence[PlannedRun]) -> None:
     """Raises a UserError for the first run that is missing, or not complete."""
     for run in planned:
         if not run.done:
-            state = "is missing" if run.iteration is None else f"has done {run.iteration} meta-iterations"
+            done = f"has done {run.iteration} of {run.experiment.iterations} meta-iterations"
+            state = "is missing" if run.iteration is None else done
             raise UserError(
-                f"the run of {run.name} {state}, of {run.experiment.iterations}, at {run.folder}; leave "
-                "--evaluate_only out to train it"
+                f"the run of {run.name} at {run.folder} {state}; leave --evaluate-only out to train it"
             )

@@ -3,27 +3,16 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields
-from importlib import resources
-from pathlib import Path
-from typing import Any, TypeVar
+from dataclasses import dataclass, field
+from typing import Any
 
 from mamlrl.errors import UserError, suggestion
 from mamlrl.experiments.command_line import load_config
 from mamlrl.experiments.experiment import Experiment
-from mamlrl.experiments.files import RECIPES
 from mamlrl.runs.repetitions import check_different
 from mamlrl.settings.numbers import NonNegativeFinite, NonNegativeInt, Seed
-from mamlrl.settings.plain_yaml import load, read_text
 from mamlrl.settings.section import Section
-
-Part = TypeVar("Part", bound=Section)
-_DEFAULTS: dict[str, Any] = {
-    **{"settings": {}, "quick": {}, "impossible": {}, "pictures": {}, "data": {}},
-    **{"seeds": [0, 1, 2], "published": [], "steps": []},
-}
 
 
 @dataclass(frozen=True)
@@ -42,7 +31,7 @@ class Method(Section):
     label: str = ""
     config: str = ""
     configs: tuple[str, ...] = ()
-    settings: dict[str, Any] | None = None
+    settings: dict[str, Any] = field(default_factory=dict)
     step_sizes: tuple[NonNegativeFinite, ...] = ()
 
 
@@ -56,26 +45,31 @@ class Published(Section):
         values: Mean of the metric by number of steps.
     """
 
-    label: str = ""
-    source: str = ""
-    values: dict[str, Any] | None = None
+    label: str
+    source: str
+    values: dict[str, float]
+
+    @property
+    def means(self) -> dict[int, float]:
+        """The values with numbers of steps as numbers."""
+        return {int(step): value for step, value in self.values.items()}
 
 
 @dataclass(frozen=True)
-class Recipe:
+class Recipe(Section):
     """A comparison of methods on one task.
 
     Attributes:
         name: Name of the recipe.
         title: What tables are headed with.
         config: Config of the task.
+        methods: The methods by name.
         settings: Settings of all methods, by dotted key.
         quick: Settings that make everything small, laid over all others.
         seeds: Seeds unless others are given.
-        methods: The methods by name.
         impossible: Methods that the task cannot have, and why.
         published: Published numbers.
-        pictures: Pictures to draw, `paths`, `fits` or `film`, and the method that each is of.
+        pictures: Pictures to draw, by the method that each is of.
         steps: Numbers of steps that tables have columns for; all if there are none.
         data: Program that draws the data, such as `strokes`, and its folder, for data that are not there.
     """
@@ -83,20 +77,20 @@ class Recipe:
     name: str
     title: str
     config: str
-    settings: dict[str, Any]
-    quick: dict[str, Any]
-    seeds: tuple[int, ...]
-    methods: dict[str, Method]
-    impossible: dict[str, str]
-    published: tuple[Published, ...]
-    pictures: dict[str, str]
-    steps: tuple[int, ...]
-    data: dict[str, str]
+    methods: Mapping[str, Method]
+    settings: dict[str, Any] = field(default_factory=dict)
+    quick: dict[str, Any] = field(default_factory=dict)
+    seeds: tuple[Seed, ...] = (0, 1, 2)
+    impossible: dict[str, str] = field(default_factory=dict)
+    published: tuple[Published, ...] = ()
+    pictures: dict[str, str] = field(default_factory=dict)
+    steps: tuple[NonNegativeInt, ...] = ()
+    data: dict[str, str] = field(default_factory=dict)
 
     def options(self, method: str, quick: bool = False) -> list[str]:
         """Returns the options of `mamlrl train` for a method, its seed and folder left out."""
         chosen = self.methods[method]
-        settings = {**self.settings, **(chosen.settings or {})}
+        settings = {**self.settings, **chosen.settings}
         if quick:
             iterations = settings.get("iterations")  # a method that trains for fewer keeps them
             settings |= self.quick
@@ -134,66 +128,6 @@ class Recipe:
                 raise UserError(f"methods: {self.name} has no method {name}{nearest}; {there_are}")
         check_different("methods", names or ())
         return list(names or self.methods)
-
-
-def recipe_names() -> list[str]:
-    """Returns the names of the shipped recipes."""
-    files = resources.files("mamlrl.configs").joinpath(RECIPES).iterdir()
-    return sorted(file.name.removesuffix(".yaml") for file in files if file.name.endswith(".yaml"))
-
-
-def read_recipe(source: str) -> Recipe:
-    """Reads a recipe.
-
-    Args:
-        source: Name of a shipped recipe, or path of a YAML file.
-
-    Raises:
-        UserError: If there is none of that name, or it cannot be used.
-    """
-    if source in recipe_names():
-        path, name = str(resources.files("mamlrl.configs").joinpath(RECIPES, f"{source}.yaml")), source
-    elif os.path.isfile(source):
-        path, name = source, Path(source).stem
-    else:
-        there_are = f"there are: {', '.join(recipe_names())}"
-        raise UserError(f"no recipe named {source}, nor a file{suggestion(source, recipe_names())}; {there_are}")
-    try:
-        return _recipe(name, load(read_text(path)))
-    except (OSError, ValueError, TypeError, AttributeError, UserError) as error:
-        raise UserError(f"recipe {source}: {' '.join(str(error).split())}") from error
-
-
-def _recipe(name: str, values: Any) -> Recipe:
-    known = [field.name for field in fields(Recipe) if field.name != "name"]
-    values = {**_DEFAULTS, **_keys(values, known, "")}
-    missing = [key for key in known if key not in values]
-    if missing:
-        raise ValueError(f"{missing[0]} is missing")
-    values["methods"] = {key: _part(Method, each, f"methods.{key}.") for key, each in values["methods"].items()}
-    values["published"] = tuple(_part(Published, each, "published.") for each in values["published"])
-    values["seeds"] = tuple(Seed(seed) for seed in values["seeds"])
-    values["steps"] = tuple(NonNegativeInt(step) for step in values["steps"])
-    for picture, method in values["pictures"].items():
-        if method not in values["methods"]:
-            raise ValueError(f"pictures.{picture}: there is no method {method}")
-    return Recipe(name=name, **values)
-
-
-def _part(section: type[Part], values: Any, place: str) -> Part:
-    given = _keys(values, [field.name for field in fields(section)], place)
-    if isinstance(given.get("values"), dict):  # YAML takes numbers of steps for numbers
-        given["values"] = {str(key): value for key, value in given["values"].items()}
-    return section(**given)
-
-
-def _keys(values: Any, known: Sequence[str], place: str) -> dict[str, Any]:
-    if not isinstance(values, Mapping):
-        raise ValueError(f"{place.removesuffix('.') or 'it'} must have keys, got {values}")
-    wrong = next((key for key in values if key not in known), None)
-    if wrong is not None:
-        raise ValueError(f"{place}{wrong} is unknown{suggestion(wrong, known)}")
-    return dict(values)
 
 
 def _text(value: Any) -> str:

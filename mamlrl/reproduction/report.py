@@ -25,7 +25,7 @@ from mamlrl.files import write_text
 from mamlrl.metric_names import ENV_STEPS, headline
 from mamlrl.reproduction.plan import PlannedRun
 from mamlrl.reproduction.recipe import Recipe
-from mamlrl.reproduction.tables import markdown, method_row, published_values
+from mamlrl.reproduction.tables import markdown, method_row
 
 Records = list[dict[str, Any]]
 DRAWN_TASKS = 4
@@ -54,7 +54,7 @@ def write_tables(
     metric = next(iter(records.values()))[0]["metric"]
     text = markdown(recipe, rows, metric, DECIMALS.get(metric, 3), command, quick)
     chosen = () if quick else recipe.published
-    published = {f"{each.label} ({each.source})": published_values(each) for each in chosen}
+    published = {f"{each.label} ({each.source})": each.means for each in chosen}
     content = {
         "mamlrl_version": __version__,
         "command": command,
@@ -101,14 +101,13 @@ def write_pictures(recipe: Recipe, runs: Mapping[str, Sequence[PlannedRun]], out
 
 
 def _draw(picture: str, run: PlannedRun, output: Path) -> None:
-    saved, experiment = run.saved(), run.experiment
+    saved, experiment = run.saved, run.experiment
+    assert saved is not None
     few = replace(experiment, evaluation=replace(experiment.evaluation, tasks=DRAWN_TASKS))
     if picture == "film":
         film = FILMS.choose(f"{saved.path} cannot be filmed: its kind", experiment.kind)
         film(few, lambda: saved.evaluate(few), VideoConfig(tasks=(0, 1), size=160), output / "film.gif")
     elif picture == "paths":
         write_figure(navigation_paths(saved.evaluate(few).paths()), output / "paths.png")
-    elif picture == "fits":
-        write_figure(regression_fits(saved.evaluate(few).fits()), output / "fits.png")
     else:
-        raise UserError(f"pictures: there is no picture {picture}; take paths, fits or film")
+        write_figure(regression_fits(saved.evaluate(few).fits()), output / "fits.png")

@@ -8,9 +8,10 @@ from typing import Any
 from mamlrl.evaluation.evaluation import mean_interval
 from mamlrl.metric_names import ENV_STEPS
 from mamlrl.reproduction.plan import PlannedRun
-from mamlrl.reproduction.recipe import Published, Recipe
+from mamlrl.reproduction.recipe import Recipe
 
 QUICK = "Everything is small (`--quick`): the numbers show that it works, and nothing else."
+COUNTS = ("tasks", "seeds", "step size", "iterations", "env steps")  # columns after those of steps
 
 
 def method_row(
@@ -70,11 +71,6 @@ def _count(tasks: Any) -> int:
     return tasks if isinstance(tasks, int) else len(tasks)
 
 
-def published_values(row: Published) -> dict[int, float]:
-    """Returns published means by number of steps."""
-    return {int(step): float(value) for step, value in (row.values or {}).items()}
-
-
 def markdown(
     recipe: Recipe,
     rows: Sequence[Mapping[str, Any]],
@@ -94,19 +90,17 @@ def markdown(
         quick: Whether everything was small, so that nothing published is comparable.
     """
     steps = recipe.steps or range(max(len(row["means"]) for row in rows))
-    counts = ["1 step" if step == 1 else f"{step} steps" for step in steps]
-    head = ["", *counts, "tasks", "seeds", "step size", "iterations", "env steps"]
-    lines = [f"| {' | '.join(head)} |", "|---" * len(head) + "|"]
+    head = ["", *("1 step" if step == 1 else f"{step} steps" for step in steps), *COUNTS]
+    table = []
     for row in rows:
         cells = [_cell(row["means"], row["intervals_95"], step, decimals) for step in steps]
-        size = "" if row["step_size"] is None else f"{row['step_size']:g}"
-        env_steps = "" if row["env_steps"] is None else f"{row['env_steps'] / 1e6:.2f} M"
-        numbers = [str(row["tasks"]), str(len(row["seeds"])), size, str(row["meta_iterations"]), env_steps]
-        lines.append(f"| {' | '.join([row['label'], *cells, *numbers])} |")
+        table.append([row["label"], *cells, *_counts(row)])
     for each in () if quick else recipe.published:
-        values = published_values(each)
-        cells = [f"{values[step]:.{decimals}f}" if step in values else "" for step in steps]
-        lines.append(f"| {' | '.join([f'{each.label} ({each.source})', *cells, '', '', '', '', ''])} |")
+        cells = [f"{each.means[step]:.{decimals}f}" if step in each.means else "" for step in steps]
+        table.append([f"{each.label} ({each.source})", *cells, *("" for _ in COUNTS)])
+    told = [column for column in zip(head, *table, strict=True) if any(column[1:])]
+    lines = [f"| {' | '.join(cells)} |" for cells in zip(*told, strict=True)]
+    lines.insert(1, "|---" * len(told) + "|")
     small = [QUICK, ""] if quick else []
     return "\n".join(
         [f"# {recipe.title}", "", *small, _caption(rows, metric), "", *lines, "", f"    {command}", ""]
@@ -120,10 +114,20 @@ def _cell(means: Sequence[float], widths: Sequence[float | None], step: int, dec
     return f"{means[step]:.{decimals}f}{width}"
 
 
+def _counts(row: Mapping[str, Any]) -> list[str]:
+    size, env_steps = row["step_size"], row["env_steps"]
+    return [
+        str(row["tasks"]),
+        str(len(row["seeds"])),
+        "" if size is None else f"{size:g}",
+        str(row["meta_iterations"]),
+        "" if env_steps is None else f"{env_steps / 1e6:.2f} M" if env_steps >= 1e5 else f"{env_steps:,.0f}",
+    ]
+
+
 def _caption(rows: Sequence[Mapping[str, Any]], metric: str) -> str:
     same = ", the same for all methods," if len({row["tasks"] for row in rows}) == 1 else ""
     intervals = " or ".join(sorted({row["over"] for row in rows}))
-    return (
-        f"Mean {metric} on held-out tasks{same} with its 95% interval over {intervals}. "
-        "A step size is one that was chosen on validation tasks."
-    )
+    caption = f"Mean {metric} on held-out tasks{same} with its 95% interval over {intervals}."
+    chosen = any(row["step_size"] is not None for row in rows)
+    return f"{caption} A step size is one that was chosen on validation tasks." if chosen else caption

@@ -6,7 +6,9 @@ stroke a little, and turns, shears, scales and shifts the whole character.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import shutil
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -20,6 +22,7 @@ from mamlrl.supervised.image_files import visible
 
 SIZE = 105  # pixels, as Omniglot's images
 POINTS_ON_CURVE = 30  # of a stroke, or a few more
+UNFINISHED = ".unfinished"  # in the folder for drawings
 Strokes = Sequence[NDArray[np.float64]] | NDArray[np.float64]
 
 
@@ -101,8 +104,15 @@ def chain(controls: NDArray[np.float64]) -> NDArray[np.float64]:
     return np.concatenate([points[0, :1], points[:, 1:].reshape(-1, 2)])
 
 
-def begin_drawings(folder: AnyPath, note: str) -> Path:
-    """Makes a folder for drawings, with a note in its `README.txt`.
+@contextmanager
+def drawn(folder: AnyPath, note: str) -> Iterator[Path]:
+    """Yields a folder to draw into; what is in it enters the folder for drawings when all are drawn.
+
+    Of drawings that were interrupted, nothing is left that could be taken for a data set.
+
+    Args:
+        folder: The folder for drawings.
+        note: What its `README.txt` says.
 
     Raises:
         UserError: If the folder is not empty.
@@ -112,8 +122,16 @@ def begin_drawings(folder: AnyPath, note: str) -> Path:
     folder.mkdir(parents=True, exist_ok=True)
     if visible(folder):
         raise UserError(f"{folder} is not empty; choose another --output")
-    (folder / "README.txt").write_text(note, encoding="utf-8")
-    return folder
+    unfinished = folder / UNFINISHED
+    shutil.rmtree(unfinished, ignore_errors=True)  # of a process that was killed
+    try:
+        unfinished.mkdir()
+        yield unfinished
+        (unfinished / "README.txt").write_text(note, encoding="utf-8")
+        for path in unfinished.iterdir():
+            path.rename(folder / path.name)
+    finally:
+        shutil.rmtree(unfinished, ignore_errors=True)
 
 
 def write_drawings(

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from mamlrl.errors import UserError
 from mamlrl.files import AnyPath, os_errors_as
-from mamlrl.supervised.hand import Hand, begin_drawings, write_drawings
+from mamlrl.supervised.hand import Hand, drawn, write_drawings
 from mamlrl.supervised.omniglot import PARTS
 from mamlrl.supervised.splits import split_of
 
@@ -50,8 +50,7 @@ def write_kanji(folder: AnyPath, seed: int, characters: int = CHARACTERS, images
     if characters > len(found):
         raise UserError(f"--characters: KanjiVG has {len(found)} characters, not {characters}; choose fewer")
     simplest = sorted(found, key=lambda name: (len(found[name]), name))[:characters]
-    with os_errors_as(f"cannot write to {folder}"):
-        root = begin_drawings(folder, NOTE.format(seed=seed))
+    with os_errors_as(f"cannot write to {folder}"), drawn(folder, NOTE.format(seed=seed)) as root:
         for name in simplest:
             part = PARTS[0] if split_of(f"{ALPHABET}/{name}") == "train" else PARTS[1]
             rng = np.random.default_rng([seed, int(name, 16)])

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from mamlrl.files import AnyPath, os_errors_as
-from mamlrl.supervised.hand import Hand, begin_drawings, write_drawings
+from mamlrl.supervised.hand import Hand, drawn, write_drawings
 from mamlrl.supervised.omniglot import PARTS
 
 STROKES = (2, 4)  # fewest and most in a character
@@ -27,8 +27,7 @@ def write_strokes(folder: AnyPath, seed: int, alphabets: int = 20, characters: i
     Raises:
         UserError: If the folder is not empty, or cannot be written.
     """
-    with os_errors_as(f"cannot write to {folder}"):
-        root = begin_drawings(folder, NOTE.format(seed=seed))
+    with os_errors_as(f"cannot write to {folder}"), drawn(folder, NOTE.format(seed=seed)) as root:
         rng = np.random.default_rng(seed)
         for alphabet in range(alphabets):
             part = PARTS[0] if 5 * alphabet < 3 * alphabets else PARTS[1]

@@ -68,3 +68,10 @@ def test_a_method_looks_the_same_in_every_figure_and_unlike_the_others():
     colors, markers, _ = zip(*looks(crowded).values(), strict=True)
     assert len(set(colors)) == len(set(markers)) == len(many)
     assert (whole.get_xlabel(), part.get_xlabel()) == ("environment steps", "meta-iterations")
+
+
+def test_learning_says_what_its_bands_are_where_it_has_some():
+    several = learning_figure([learning_curve("MAML", [rows([1.0]), rows([2.0])])], LABELS, "return", True)
+    alone = learning_figure([learning_curve("MAML", [rows([1.0])])], LABELS, "return", True)
+    titles = [figure.legends[0].get_title().get_text() for figure in (several, alone)]
+    assert titles == ["95% intervals over seeds", ""]

@@ -11,7 +11,7 @@ from mamlrl.errors import UserError
 from mamlrl.reproduction import evaluation
 from mamlrl.reproduction.evaluation import evaluate_method
 from mamlrl.reproduction.plan import plan_runs
-from mamlrl.reproduction.recipe import read_recipe
+from mamlrl.reproduction.recipe_files import read_recipe
 
 
 @pytest.fixture(scope="module")
@@ -27,7 +27,7 @@ def runs(tmp_path_factory):
 def test_records_are_those_of_evaluate(runs, tmp_path):
     records = evaluate_method(runs, (), tmp_path / "new" / "evaluation.json")
     for run, record in zip(runs, records, strict=True):
-        expected = run.saved().evaluate(run.experiment)
+        expected = run.saved.evaluate(run.experiment)
         assert [row["mean"] for row in record["steps"]] == pytest.approx(list(expected.returns.mean(axis=1)))
         assert record["tasks"] == expected.tasks.tolist()
         assert record["seed"] == run.experiment.seed
@@ -56,7 +56,7 @@ def test_a_chosen_step_size_is_recorded_and_taken(runs, tmp_path):
     assert choice["step_size"] == float(max(scores, key=scores.get))
     for run, record in zip(runs, records, strict=True):
         settings = replace(run.experiment.evaluation, first_step_size=choice["step_size"])
-        expected = run.saved().evaluate(replace(run.experiment, evaluation=settings))
+        expected = run.saved.evaluate(replace(run.experiment, evaluation=settings))
         assert [row["mean"] for row in record["steps"]] == pytest.approx(list(expected.returns.mean(axis=1)))
 
 
@@ -79,3 +79,13 @@ def test_a_damaged_file_is_refused(runs, tmp_path, text):
     file.write_text(text)
     with pytest.raises(UserError, match="is not a file of evaluations to go on with"):
         evaluate_method(runs, (), file)
+
+
+@pytest.mark.parametrize("key", ["checkpoint", "iteration", "metric", "seed", "tasks", "steps", "made_of"])
+def test_a_file_with_something_missing_is_refused(runs, tmp_path, key):
+    file = tmp_path / "evaluation.json"
+    record = dict.fromkeys(("checkpoint", "iteration", "metric", "seed", "tasks"), 1)
+    record |= {"steps": [{"mean": 1.0, "interval_95": None}], "made_of": {"settings": {}}}
+    file.write_text(json.dumps([{name: value for name, value in record.items() if name != key}]))
+    with pytest.raises(UserError, match=f"is not a file of evaluations to go on with: '{key}'; move it away"):
+        evaluate_method(runs[:1], (), file)

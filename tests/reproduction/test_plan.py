@@ -11,7 +11,7 @@ from mamlrl import train
 from mamlrl.errors import UserError
 from mamlrl.reproduction.calibration import training_seconds
 from mamlrl.reproduction.plan import check_complete, plan_runs
-from mamlrl.reproduction.recipe import read_recipe
+from mamlrl.reproduction.recipe_files import read_recipe
 from mamlrl.runs.saved import latest_checkpoint
 
 
@@ -43,7 +43,7 @@ def test_runs_are_found_where_they_are(recipe, trained):
     }
     assert planned[0].metrics()[0]["iteration"] == 1
     assert planned[3].metrics() == []
-    assert planned[0].saved().experiment == planned[0].experiment
+    assert planned[0].saved.experiment == planned[0].experiment
 
 
 def test_complete_runs_of_other_folders_are_taken(recipe, trained, tmp_path):
@@ -104,8 +104,11 @@ def test_what_is_in_the_way_of_a_run_stays(recipe, tmp_path):
 
 def test_a_missing_run_is_named(recipe, trained):
     check_complete(plan_runs(recipe, ["maml"], [0], trained))
-    with pytest.raises(UserError, match=r"^the run of maml seed 1 is missing, of 1, at .*maml/seed1; "):
+    with pytest.raises(UserError, match=r"^the run of maml seed 1 at .*maml/seed1 is missing; "):
         check_complete(plan_runs(recipe, ["maml"], [0, 1], trained))
+    longer = replace(recipe, settings={**recipe.settings, "iterations": 5})
+    with pytest.raises(UserError, match=r"^the run of maml seed 0 at .* has done 1 of 5 meta-iterations; leave"):
+        check_complete(plan_runs(longer, ["maml"], [0], trained))
 
 
 @pytest.mark.parametrize(

@@ -9,8 +9,8 @@ from recipes import RECIPE, write_recipe
 from mamlrl import load_config
 from mamlrl.errors import UserError
 from mamlrl.experiments.files import config_names
-from mamlrl.reproduction.recipe import Method, read_recipe, recipe_names
-from mamlrl.reproduction.tables import published_values
+from mamlrl.reproduction.recipe import Method
+from mamlrl.reproduction.recipe_files import read_recipe, recipe_names
 
 NAMES = ["ant_direction", "ant_velocity", "half_cheetah_direction", "half_cheetah_velocity", "images"]
 NAMES += ["navigation2d", "sinusoid", "strokes"]
@@ -41,7 +41,7 @@ def test_every_method_of_a_shipped_recipe_is_an_experiment_that_is_evaluated_as_
         whole, quick = experiments[method], recipe.experiment(method, 3, quick=True)
         assert quick.iterations <= whole.iterations
         assert quick.evaluation.tasks < whole.evaluation.tasks
-    assert [published_values(each) for each in recipe.published] == TABLES.get(name, [])
+    assert [each.means for each in recipe.published] == TABLES.get(name, [])
 
 
 def test_the_recipe_in_the_documentation_is_one(tmp_path):
@@ -97,7 +97,18 @@ def test_an_unknown_recipe_is_refused_with_the_nearest():
         ({"tilte": "x"}, "tilte is unknown; did you mean title"),
         ({"methods": {"maml": {"config": 3}}}, "Method: config must be text"),
         ({"methods": {"maml": {"lable": "x"}}}, r"methods\.maml\.lable is unknown; did you mean label"),
-        ({"methods": 3}, "'int' object"),
+        ({"methods": 3}, "methods must have keys, got 3"),
+        ({"methods": {}}, "methods must name one at least"),
+        ({"methods": {"maml": {"settings": 3}}}, "Method: settings must be a dict, got 3"),
+        ({"seeds": []}, "seeds must name one at least"),
+        ({"seeds": 3}, "Recipe: seeds must be a list"),
+        ({"seeds": [-1]}, "Recipe: seeds must be a whole number >= 0"),
+        ({"steps": [0.5]}, "Recipe: steps must be a whole number"),
+        ({"published": [{"label": "x", "source": "y"}]}, r"published\.values is missing"),
+        ({"published": [{"label": "x", "source": "y", "values": {"one": 3}}]}, "by number of steps, got one"),
+        ({"published": [{"label": "x", "source": "y", "values": {1: "three"}}]}, "values 1 must be a number"),
+        ({"pictures": {"photo": "maml"}}, "no picture photo; take paths, fits, film"),
+        ({"data": {"train": "data"}}, "no program train draws data; take kanji, strokes"),
         ({"methods": {"maml": None}}, r"methods\.maml must have keys"),
         ({"pictures": {"paths": "promp"}}, r"pictures\.paths: there is no method promp"),
     ],

@@ -7,7 +7,7 @@ import pytest
 from recipes import write_recipe
 from scipy import stats
 
-from mamlrl.reproduction.recipe import read_recipe
+from mamlrl.reproduction.recipe_files import read_recipe
 from mamlrl.reproduction.report import write_learning_curves, write_tables
 from mamlrl.reproduction.tables import markdown, method_row
 
@@ -73,6 +73,16 @@ def test_the_page_has_a_row_for_each_method_and_for_what_was_published(recipe):
     assert table[5] == ["MAML (Table 4)", "-40.41", "-11.68", "", "", "", "", ""]
     assert "held-out tasks, the same for all methods, with its 95% interval over seeds or tasks. " in lines[2]
     assert "    mamlrl reproduce x" in lines
+
+
+def test_what_no_method_has_is_left_out(recipe):
+    lines = markdown(recipe, [method_row(recipe, "maml", [run_of(1_440)], [record(0, MEANS[0])])], "mse", 3, "x")
+    table = [line for line in lines.splitlines() if line.startswith("|")]
+    assert table[0] == "|  | 0 steps | 1 step | tasks | seeds | iterations | env steps |"
+    assert table[2] == "| MAML | -40.000 +- 0.500 | -10.000 +- 0.500 | 7 | 1 | 60 | 1,440 |"
+    assert "chosen on validation tasks" not in lines
+    without = markdown(recipe, [method_row(recipe, "maml", [run_of()], [record(0, MEANS[0])])], "mse", 3, "x")
+    assert "env steps" not in without
 
 
 def test_quick_pages_say_so_and_have_nothing_published(recipe):

@@ -96,7 +96,10 @@ def test_data_that_are_missing_are_drawn(recipe, monkeypatch, capsys):
     assert drawn == [["--output=data/strokes"]]
     Path("data/strokes").mkdir(parents=True)
     assert run("reproduce", recipe, "--methods", "maml", "--evaluate-only") == 2
-    assert len(drawn) == 1
+    assert len(drawn) == 2  # it is empty, as after an interruption
+    Path("data/strokes/README.txt").touch()
+    assert run("reproduce", recipe, "--methods", "maml", "--evaluate-only") == 2
+    assert len(drawn) == 2
 
 
 def test_an_initialisation_alone_takes_no_time(recipe, monkeypatch, capsys):
@@ -118,7 +121,7 @@ def test_an_initialisation_alone_takes_no_time(recipe, monkeypatch, capsys):
         (["images", "--methods", "oracle"], "methods: images cannot have oracle: "),
         (
             ["sinusoid", "--evaluate_only"],
-            "the run of maml seed 0 is missing, of 70000, at runs/reproduce/sinusoid",
+            "the run of maml seed 0 at runs/reproduce/sinusoid/maml/seed0 is missing; ",
         ),
         (["navigation2d", "--runs", "nowhere"], "runs: there is no folder nowhere"),
         (["navigation2d", "--iterations", "3"], "recipes take no settings of an experiment"),

@@ -5,7 +5,7 @@ import pytest
 from scipy.interpolate import BPoly
 
 from mamlrl.errors import UserError
-from mamlrl.supervised.hand import POINTS_ON_CURVE, SIZE, Hand, begin_drawings, bezier, chain, write_drawings
+from mamlrl.supervised.hand import POINTS_ON_CURVE, SIZE, Hand, bezier, chain, drawn, write_drawings
 
 STILL = {"wobble": 0, "turn": 0, "distortion": 0, "shift": 0}
 
@@ -86,8 +86,21 @@ def test_drawings_are_files_with_numbers(tmp_path):
 
 def test_a_folder_for_drawings_must_be_empty(tmp_path):
     (tmp_path / ".DS_Store").write_bytes(b"junk")
-    assert begin_drawings(tmp_path, "note") == tmp_path
+    with drawn(tmp_path, "note") as folder:
+        (folder / "characters").mkdir()
     assert (tmp_path / "README.txt").read_text() == "note"
-    with pytest.raises(UserError, match="is not empty; choose another --output"):
-        begin_drawings(tmp_path, "another")
+    with pytest.raises(UserError, match="is not empty; choose another --output"), drawn(tmp_path, "another"):
+        pytest.fail("it must not begin")
+    assert sorted(path.name for path in tmp_path.iterdir()) == [".DS_Store", "README.txt", "characters"]
     assert (tmp_path / "README.txt").read_text() == "note"
+
+
+@pytest.mark.parametrize("stopped_by", [KeyboardInterrupt, OSError])
+def test_of_drawings_that_were_interrupted_nothing_is_left(tmp_path, stopped_by):
+    (tmp_path / ".unfinished" / "of_a_killed_process").mkdir(parents=True)
+    drawing = drawn(tmp_path, "note")
+    folder = drawing.__enter__()
+    (folder / "characters").mkdir()
+    assert [path.name for path in folder.iterdir()] == ["characters"]
+    assert not drawing.__exit__(stopped_by, stopped_by(), None)  # it is raised further
+    assert list(tmp_path.iterdir()) == []

@@ -43,26 +43,43 @@ class ListedTasks(TaskSource):
     ) -> None:
         self._listed = [*train, *test, *validation]
         self._set_task = set_task
-        self._num_train, self._num_held_out = len(train), len(train) + len(test)
+        first_test, first_validation = len(train), len(train) + len(test)
+        self._numbers: dict[Split, range] = {
+            "train": range(first_test),
+            "test": range(first_test, first_validation),
+            "validation": range(first_validation, len(self._listed)),
+        }
         self.space = Box(0.0, len(self._listed) - 1.0, (1,), np.float64)
 
     def count(self, split: Split) -> int:
         """See `TaskSource.count`."""
-        ends = {"train": (0, self._num_train), "test": (self._num_train, self._num_held_out)}
-        first, end = ends.get(split, (self._num_held_out, len(self._listed)))
-        return end - first
+        return len(self._numbers[split])
 
     def sample(self, rng: np.random.Generator, num_tasks: int) -> NDArray[np.float64]:
         """See `TaskSource.sample`; tasks are different ones as long as there are enough."""
-        return _choose(rng, 0, self._num_train, num_tasks)
+        return self._sample("train", rng, num_tasks)
 
     def sample_validation(self, rng: np.random.Generator, num_tasks: int) -> NDArray[np.float64]:
-        """See `TaskSource.sample_validation`."""
-        return _choose(rng, self._num_held_out, len(self._listed), num_tasks)
+        """See `TaskSource.sample_validation`.
+
+        Raises:
+            ValueError: If the list has no tasks to choose by.
+        """
+        return self._sample("validation", rng, num_tasks)
 
     def sample_test(self, rng: np.random.Generator, num_tasks: int) -> NDArray[np.float64]:
         """See `TaskSource.sample_test`."""
-        return _choose(rng, self._num_train, self._num_held_out, num_tasks)
+        return self._sample("test", rng, num_tasks)
+
+    def _sample(self, split: Split, rng: np.random.Generator, num_tasks: int) -> NDArray[np.float64]:
+        numbers = self._numbers[split]
+        if not numbers:
+            raise ValueError(f"there are no {split} tasks in the list")
+        return self._choose(rng, numbers, num_tasks)[:, None].astype(np.float64)
+
+    def _choose(self, rng: np.random.Generator, numbers: range, num_tasks: int) -> NDArray[np.int64]:
+        """Draws from numbers of tasks, shape (num_tasks,)."""
+        return rng.choice(numbers, num_tasks, replace=num_tasks > len(numbers))
 
     def set(self, env: gymnasium.Env[Any, Any], task: NDArray[np.float64]) -> None:
         """See `TaskSource.set`."""
@@ -176,12 +193,6 @@ def _call_setter(name: str, env: gymnasium.Env[Any, Any], task: Any) -> None:
 
 def _drawn_with(draw: SampleTasks, seed: int) -> Any:
     return draw(np.random.default_rng(seed), LISTED)
-
-
-def _choose(rng: np.random.Generator, first: int, end: int, num_tasks: int) -> NDArray[np.float64]:
-    """Draws numbers of tasks from `first` on, shape (num_tasks, 1)."""
-    chosen = rng.choice(np.arange(first, end), num_tasks, replace=num_tasks > end - first)
-    return chosen[:, None].astype(np.float64)
 
 
 def _drawn(env: gymnasium.Env[Any, Any], name: str, seed: int) -> Any:

@@ -18,7 +18,8 @@ _OF_SPLITS: dict[Split, tuple[str, str]] = {  # what they are called, and what t
     "train": ("", "lower meta_batch_size, or give more"),
     "validation": (
         "validation ",
-        "lower evaluation.validation_tasks, or give more (env.validation_tasks, sample_validation_tasks)",
+        "lower evaluation.validation_tasks, or give more (env.validation_tasks, sample_validation_tasks; "
+        "of Meta-World, env.kwargs.validation_goals)",
     ),
     "test": ("", "lower evaluation.tasks, or give more, see env.test_tasks"),
 }

@@ -7,7 +7,9 @@ import numpy as np
 import pytest
 from fake_metaworld import NAMES, SawyerXYZEnv, forget, use_fake_metaworld
 
-from mamlrl.envs.metaworld import ID, BenchmarkTasks
+from mamlrl import load_config, train
+from mamlrl.envs.metaworld import ID
+from mamlrl.envs.metaworld_tasks import BenchmarkTasks
 from mamlrl.errors import UserError
 from mamlrl.sampling.build import EnvConfig, make_task_env
 from mamlrl.sampling.conformance import check_task_env
@@ -26,8 +28,8 @@ def make(num_envs=4, **kwargs):
     return gymnasium.make_vec(ID, num_envs=num_envs, **{**REACH, **kwargs})
 
 
-def make_benchmark(benchmark, num_envs=1):
-    return gymnasium.make_vec(ID, num_envs=num_envs, benchmark=benchmark)
+def make_benchmark(benchmark, num_envs=1, **kwargs):
+    return gymnasium.make_vec(ID, num_envs=num_envs, benchmark=benchmark, **kwargs)
 
 
 def names_of(env, tasks):
@@ -62,6 +64,40 @@ def test_tasks_are_spread_over_all_environments(benchmark, train, test):
         assert len(np.unique(tasks)) == len(tasks)
         counts = np.unique(names_of(env, sample(rng, len(names) + 3)), return_counts=True)[1]
         assert sorted(counts) == [1] * (len(names) - 3) + [2] * 3
+
+
+@pytest.mark.parametrize(("benchmark", "names"), [("ML1", NAMES[:1]), ("ML10", NAMES[:10]), ("ML45", NAMES[5:])])
+def test_goals_for_validation_are_neither_trained_nor_tested_on(benchmark, names):
+    name = {"name": "reach-v3"} if benchmark == "ML1" else {}
+    env, whole = (make_benchmark(benchmark, **name, validation_goals=goals) for goals in (10, 0))
+    rng, count = np.random.default_rng(0), len(names)
+    train, validation = env.sample_tasks(rng, 40 * count), env.sample_validation_tasks(rng, 10 * count)
+    assert names_of(env, validation) == sorted(10 * names)
+    trained, chosen_by = ({env.describe_task(task) for task in tasks} for tasks in (train, validation))
+    assert (len(trained), len(chosen_by)) == (40 * count, 10 * count)
+    assert trained | chosen_by == {whole.describe_task(task) for task in whole.sample_tasks(rng, 50 * count)}
+    tests = [each.sample_test_tasks(rng, 50 if benchmark == "ML1" else 250) for each in (env, whole)]
+    tested = {env.describe_task(task) for task in tests[0]}
+    assert tested == {whole.describe_task(task) for task in tests[1]}
+    assert not tested & (trained | chosen_by)
+
+
+def test_no_goals_are_kept_for_validation_unless_they_are_asked_for():
+    with pytest.raises(ValueError, match="there are no validation tasks in the list"):
+        make().sample_validation_tasks(np.random.default_rng(0), 2)
+
+
+def test_training_is_validated_on_its_own_goals(tmp_path):
+    options = ["--meta_batch_size", "2", "--sampling.episodes_per_task", "2", "--iterations", "1"]
+    options += ["--evaluation.every", "1", "--evaluation.validation_tasks", "3", "--env.kwargs.horizon", "4"]
+    with pytest.raises(UserError, match=r"0 validation tasks, and 3 .* Meta-World, env.kwargs.validation_goals"):
+        train(load_config("ml1_reach_small", options), tmp_path / "refused")
+    assert not (tmp_path / "refused").exists()
+    config = load_config("ml1_reach_small", [*options, "--env.kwargs.validation_goals", "3"])
+    train(config, tmp_path / "run")
+    header, *rows = (tmp_path / "run" / "metrics.csv").read_text().splitlines()
+    assert "validation/return/step_1" in header.split(",")
+    assert len(rows) == 1
 
 
 def test_the_rest_of_the_tasks_is_of_other_environments_each_time():
@@ -149,6 +185,8 @@ def test_an_ordinary_environment_has_one_task():
         ({"benchmark": "ML100"}, "benchmark must be one of ML1, ML10, ML45, got 'ML100'"),
         ({**REACH, "horizon": 501}, "horizon must be at most 500, got 501"),
         ({**REACH, "horizon": 0}, "horizon must be a whole number of at least 1"),
+        ({**REACH, "validation_goals": 50}, "validation_goals must be at most 49, got 50"),
+        ({**REACH, "validation_goals": -1}, "validation_goals must be a whole number of at least 0"),
         ({**REACH, "seed": -1}, "seed must be a whole number of at least 0"),
         ({**REACH, "reward_function_version": "v3"}, "reward_function_version must be one of v1, v2"),
         ({**REACH, "goals": 3}, "takes no argument 'goals'"),

@@ -107,7 +107,7 @@ class ML45:
 def forget():
     """Lets the adapter import Meta-World again."""
     metaworld._library.cache_clear()
-    metaworld._tasks.cache_clear()
+    metaworld._benchmark.cache_clear()
 
 
 def use_fake_metaworld(monkeypatch):

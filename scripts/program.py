@@ -58,11 +58,15 @@ def _status(program: Callable[[Sequence[str]], int], arguments: Sequence[str]) -
         note(f"mamlrl: {' '.join(str(error).splitlines())}")
         return 2
     except MemoryError as error:
-        remedy = "lower meta_batch_size, sampling.episodes_per_task or env.kwargs.horizon"
-        note(f"mamlrl: not enough memory ({error}); {remedy}")
+        note(f"mamlrl: {_without_memory(error)}")
         return 2
     except KeyboardInterrupt:
         return 130
+
+
+def _without_memory(error: MemoryError) -> str:
+    remedy = "lower meta_batch_size, sampling.episodes_per_task or env.kwargs.horizon"
+    return f"not enough memory ({error}); {remedy}"
 
 
 def _in_team(program: Callable[[Sequence[str]], int], arguments: Sequence[str]) -> int:
@@ -71,7 +75,10 @@ def _in_team(program: Callable[[Sequence[str]], int], arguments: Sequence[str]) 
 
     try:
         with quiet_unless_first(), joined():
-            return program(arguments)
+            try:
+                return program(arguments)
+            except MemoryError as error:
+                raise UserError(_without_memory(error)) from error
     except UserError as error:
         if tells(error):
             raise

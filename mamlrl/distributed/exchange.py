@@ -7,19 +7,18 @@ raised there by the others, see `joining.joined`.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from time import monotonic, sleep
+from time import monotonic
 from typing import Any, TypeVar
 
 import torch
 import torch.distributed as dist
 from torch import Tensor
 
-from mamlrl.distributed.team import Team, size, team
+from mamlrl.distributed.store import missing, tell_error, told_errors
+from mamlrl.distributed.team import size, team
 from mamlrl.errors import RunError, UserError
 
 Value = TypeVar("Value")
-
-ROLL_CALL = 3.0  # seconds in which processes that are left answer, when one is lost
 
 
 class PeerError(RunError):
@@ -46,6 +45,7 @@ def all_sum(values: Tensor) -> Tensor:
         values: Of the same shape, type and kind of device on all processes; may be written to.
 
     Raises:
+        PeerError: If a process has announced an error.
         LostPeerError: If a process has ended.
     """
     mine = team()
@@ -88,17 +88,26 @@ def meet(word: int = 0) -> int:
         return word
     failed, largest = _meet(0, word)
     if failed:
-        found = {rank: text for rank, text in enumerate(_gather("")) if text}
-        rank, text = min(found.items())
-        raise PeerError(text if rank == 0 else f"process {rank} of {size()}: {text}")
+        raise _first_of({rank: text for rank, text in enumerate(_gather("")) if text})
     return largest
 
 
 def announce(error: Exception) -> None:
-    """Tells the others of an error, which the next call of any function here raises there."""
-    if size() > 1:
+    """Tells the others of an error, which the next call of any function here raises there.
+
+    With a process group that the caller of `joined` made, which stays, that call must not be `all_sum`.
+    """
+    mine = team()
+    if mine is not None and mine.store is not None:
+        tell_error(mine, error)
+    elif size() > 1:
         _meet(1, 0)
         _gather(str(error))
+
+
+def _first_of(errors: dict[int, str]) -> PeerError:
+    rank, text = min(errors.items())
+    return PeerError(text if rank == 0 else f"process {rank} of {size()}: {text}")
 
 
 def _meet(failed: int, word: int) -> tuple[int, int]:
@@ -123,27 +132,15 @@ def _collectively(function: Any, *arguments: Any) -> None:
         if torch.cuda.is_initialized():
             torch.cuda.current_stream().synchronize()  # or a later operation would wait for a lost one
     except RuntimeError as error:
-        missing = _missing(mine)
-        names = ", ".join(map(str, missing)) or "another one"
-        tells = min(set(range(size())) - set(missing), default=0) == mine.rank
+        errors = told_errors(mine)
+        if errors:
+            raise _first_of(errors) from error
+        lost = missing(mine)
+        names = ", ".join(map(str, lost)) or "another one"
+        tells = min(set(range(size())) - set(lost), default=0) == mine.rank
         raise LostPeerError(f"of {size()} processes, {names} has ended, or cannot be reached", tells) from error
     finally:
         mine.since = None
-
-
-def _missing(mine: Team) -> list[int]:
-    """Returns the ranks of the processes that no longer answer."""
-    if mine.store is None:
-        return []
-    keys = [f"mamlrl/here/{rank}" for rank in range(mine.size)]
-    until = monotonic() + ROLL_CALL
-    try:
-        mine.store.set(keys[mine.rank], "")
-        while not mine.store.check(keys) and monotonic() < until:
-            sleep(0.05)
-        return [rank for rank, key in enumerate(keys) if not mine.store.check([key])]
-    except RuntimeError:  # it is kept by the first process
-        return [0]
 
 
 def check_same(values: Mapping[str, Any], remedy: str) -> None:

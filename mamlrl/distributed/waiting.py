@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from time import monotonic
 
@@ -40,6 +40,35 @@ def ended_while_waiting() -> Iterator[None]:
         os.close(writable)
         guard.join()
         os.close(readable)
+
+
+def call_within(seconds: float, function: Callable[[], object]) -> None:
+    """Calls a function that may wait in vain for other processes, and leaves it alone if it does.
+
+    Signals are handled meanwhile.
+
+    Args:
+        seconds: How long to wait for it.
+        function: Called in a thread of its own.
+
+    Raises:
+        TimeoutError: If it takes longer.
+    """
+    errors: list[Exception] = []
+
+    def call() -> None:
+        try:
+            function()
+        except Exception as error:
+            errors.append(error)
+
+    thread = threading.Thread(target=call, daemon=True)
+    thread.start()
+    thread.join(seconds)
+    if thread.is_alive():
+        raise TimeoutError(f"not done within {seconds:g} s")
+    for error in errors:
+        raise error
 
 
 def _guard(mine: Team, readable: int, over: threading.Event) -> None:

@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from math import log10
 from typing import NamedTuple
 
+from mamlrl.distributed.exchange import PeerError
 from mamlrl.errors import DivergenceError, LearningError, RunError
 from mamlrl.experiments.experiment import Experiment
 from mamlrl.settings.choices import named
@@ -51,6 +52,8 @@ def blamed(experiment: Experiment, place: str = "", evaluating: bool = False) ->
     """
     try:
         yield
+    except PeerError:  # its message has a place already
+        raise
     except RunError as error:
         raise type(error)(f"{place}{error}{_cause(error, experiment, evaluating)}") from error
 

@@ -10,22 +10,14 @@ from pathlib import Path
 import pytest
 import torch
 from programs import TESTS, TINY, deterministic_rows, run
-from teams import free_port, program_team, start_team
+from teams import free_port, program_team, refusal_of, start_team
 
-from mamlrl.distributed import joining, waiting
+from mamlrl.distributed import waiting
 from mamlrl.learners.policy import MetaLearner
+from mamlrl.outer.objective import MetaObjective
 from mamlrl.runs.saved import latest_checkpoint
 
 RUN = ["train", *TINY, "--meta_batch_size=3"]
-
-
-def refusal_of(ended):
-    """Returns the only line, which the first process prints; all end with status 2."""
-    assert [each.status for each in ended] == [2] * len(ended), list(map(str, ended))
-    first, *others = (each.lines for each in ended)
-    assert len(first) == 1, first
-    assert not any(others), others
-    return first[0]
 
 
 def at_iteration(number, action):
@@ -111,61 +103,27 @@ def test_an_error_of_one_process_is_told_by_the_first(tmp_path):
     assert line.endswith(f"the last checkpoint is kept, {latest_checkpoint(tmp_path)}")
 
 
-@pytest.mark.parametrize(
-    ("size", "options", "of_rank", "expected"),
-    [
-        (3, ["--meta_batch_size=2"], (), "meta_batch_size: 2 tasks cannot be shared by 3 processes"),
-        (2, [], ["--iterations=7"], "iterations: process 1 has 7, and process 0 1; start all processes with"),
-        (2, [], ["--iteration=7"], "process 1 of 2: "),
-        (2, ["--device=cuda"], (), "device: there is no cuda here"),
-        (2, ["--device=nowhere"], (), "device: there is no nowhere here"),
-        (2, ["--seeds", "0", "1"], (), "seeds: several processes train one seed together"),
-    ],
-)
-def test_bad_input_is_told_by_the_first_process(size, options, of_rank, expected, tmp_path):
-    ended = program_team(
-        size,
-        *RUN,
-        "--iterations=1",
-        *options,
-        of_rank=lambda rank: of_rank if rank == 1 else (),
-        prepare=lambda rank: os.chdir(tmp_path),
-    )
-    assert refusal_of(ended).startswith(f"mamlrl: {expected}")
-    assert not list(tmp_path.rglob("*.pt"))
-
-
-def test_processes_of_different_versions_are_refused(tmp_path):
-    def update(rank):
-        joining.__version__ = f"9.{rank}"
-
-    line = refusal_of(program_team(2, *RUN, "--output", tmp_path, prepare=update))
-    assert line == (
-        "mamlrl: mamlrl: process 1 has 9.1, and process 0 9.0; start the same program on machines of the same kind"
-    )
-
-
-@pytest.mark.parametrize("rank", [0, 1])
-def test_a_process_that_cannot_reach_the_others_says_so(rank, tmp_path):
-    (ended,) = program_team(2, *RUN, "--output", tmp_path, ranks=[rank], MAMLRL_JOIN_TIMEOUT="1")
-    assert ended.status == 2
-    (line,) = (line for line in ended.lines if line.startswith("mamlrl"))  # there are PyTorch's own besides
-    assert line.startswith(f"mamlrl: processes: process {rank} of 2 did not meet the others at 127.0.0.1:")
-
-
-def test_without_a_place_to_meet_torchrun_is_named(tmp_path):
-    (ended,) = program_team(2, *RUN, "--output", tmp_path, ranks=[0], MASTER_ADDR="")
-    assert (
-        refusal_of([ended]) == "mamlrl: processes: MASTER_ADDR is not set in the environment; start with torchrun"
-    )
-
-
 def test_a_benchmark_of_several_processes_is_printed_by_the_first():
     first, second = program_team(2, "benchmark", *TINY, "--repeats=1")
     assert (first.status, second.status) == (0, 0), f"{first} {second}"
     assert "cpu, 2 processes, 1 threads" in first.output
     assert "numbers summed" in first.output
     assert second.output + second.error == ""
+
+
+@pytest.mark.parametrize(("size", "failing"), [(3, 0), (2, 1)])
+def test_an_error_between_two_sums_is_told_by_the_first(size, failing, tmp_path):
+    def fail(rank):
+        if rank == failing:
+            at_iteration(2, lambda learner: setattr(MetaObjective, "gradient_sum", raise_memory_error))
+
+    line = refusal_of(program_team(size, *RUN, "--iterations=5", "--output", tmp_path, prepare=fail))
+    place = f"process {failing} of {size}: " if failing else ""
+    assert line.startswith(f"mamlrl: {place}not enough memory (here); lower meta_batch_size")
+
+
+def raise_memory_error(objective):
+    raise MemoryError("here")
 
 
 def test_a_process_that_waits_in_vain_ends_when_it_is_asked_to(tmp_path):

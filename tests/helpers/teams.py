@@ -56,3 +56,12 @@ def program_team(size, *arguments, of_rank=lambda rank: (), prepare=lambda rank:
         return run(*map(str, (*arguments, *of_rank(rank))))
 
     return team(size, function, ranks, **variables)
+
+
+def refusal_of(ended):
+    """Returns the only line, which the first process prints; all end with status 2."""
+    assert [each.status for each in ended] == [2] * len(ended), list(map(str, ended))
+    first, *others = (each.lines for each in ended)
+    assert len(first) == 1, first
+    assert not any(others), others
+    return first[0]

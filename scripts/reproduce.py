@@ -82,7 +82,7 @@ def run(arguments: Sequence[str]) -> int:
     command = shlex.join(["mamlrl", "reproduce", *arguments])
     try:
         planned = plan_runs(recipe, methods, seeds, output, options.quick, options.runs)
-        _draw_data(recipe)
+        _draw_data(recipe, options.quick)
         status = _train(recipe, planned, options)
         if not status:
             planned = [each if each.done else each.trained() for each in planned]
@@ -94,12 +94,14 @@ def run(arguments: Sequence[str]) -> int:
     return status
 
 
-def _draw_data(recipe: Recipe) -> None:
+def _draw_data(recipe: Recipe, quick: bool) -> None:
     """Draws the data that the recipe needs, where they are not there."""
-    for program, folder in recipe.data.items():
+    for program, text in ((quick and recipe.quick_data) or recipe.data).items():
+        folder, *others = shlex.split(text)
         if not Path(folder).is_dir() or not visible(Path(folder)):
-            note(f"drawing data: mamlrl {program} --output {folder}")
-            import_module(f"mamlrl.scripts.{program}").run([f"--output={folder}"])
+            options = [f"--output={folder}", *others]
+            note(f"drawing data: {shlex.join(['mamlrl', program, *options])}")
+            import_module(f"mamlrl.scripts.{program}").run(options)
 
 
 def _train(recipe: Recipe, planned: Sequence[PlannedRun], options: Namespace) -> int:

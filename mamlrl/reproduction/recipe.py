@@ -71,7 +71,9 @@ class Recipe(Section):
         published: Published numbers.
         pictures: Pictures to draw, by the method that each is of.
         steps: Numbers of steps that tables have columns for; all if there are none.
-        data: Program that draws the data, such as `strokes`, and its folder, for data that are not there.
+        data: Program that draws the data, such as `strokes`, and their folder, followed by its other options, for
+            data that are not there.
+        quick_data: The same where everything is small; `data` if there is none.
     """
 
     name: str
@@ -86,6 +88,7 @@ class Recipe(Section):
     pictures: dict[str, str] = field(default_factory=dict)
     steps: tuple[NonNegativeInt, ...] = ()
     data: dict[str, str] = field(default_factory=dict)
+    quick_data: dict[str, str] = field(default_factory=dict)
 
     def options(self, method: str, quick: bool = False) -> list[str]:
         """Returns the options of `mamlrl train` for a method, its seed and folder left out."""

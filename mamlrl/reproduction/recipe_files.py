@@ -105,6 +105,8 @@ def _check(recipe: Recipe) -> None:
             raise ValueError(f"pictures: there is no picture {picture}; take {', '.join(PICTURES)}")
         if method not in recipe.methods:
             raise ValueError(f"pictures.{picture}: there is no method {method}")
-    for program in recipe.data:
+    for program, text in [*recipe.data.items(), *recipe.quick_data.items()]:
         if program not in PROGRAMS:
             raise ValueError(f"data: no program {program} draws data; take {', '.join(PROGRAMS)}")
+        if not text:
+            raise ValueError(f"data: {program} must have a folder")

@@ -108,6 +108,7 @@ def test_an_unknown_recipe_is_refused_with_the_nearest():
         ({"published": [{"label": "x", "source": "y", "values": {"one": 3}}]}, "by number of steps, got one"),
         ({"published": [{"label": "x", "source": "y", "values": {1: "three"}}]}, "values 1 must be a number"),
         ({"pictures": {"photo": "maml"}}, "no picture photo; take paths, fits, film"),
+        ({"data": {"strokes": ""}}, "data: strokes must have a folder"),
         ({"data": {"train": "data"}}, "no program train draws data; take kanji, strokes"),
         ({"methods": {"maml": None}}, r"methods\.maml must have keys"),
         ({"pictures": {"paths": "promp"}}, r"pictures\.paths: there is no method promp"),

@@ -100,6 +100,10 @@ def test_data_that_are_missing_are_drawn(recipe, monkeypatch, capsys):
     Path("data/strokes/README.txt").touch()
     assert run("reproduce", recipe, "--methods", "maml", "--evaluate-only") == 2
     assert len(drawn) == 2
+    few = {"strokes": "data/few --characters 3"}
+    write_recipe(Path("tiny.yaml"), data={"strokes": "data/strokes"}, quick_data=few)
+    assert run("reproduce", recipe, "--methods", "maml", "--quick", "--evaluate-only") == 2
+    assert drawn[2:] == [["--output=data/few", "--characters", "3"]]
 
 
 def test_an_initialisation_alone_takes_no_time(recipe, monkeypatch, capsys):

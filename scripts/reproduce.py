@@ -5,6 +5,7 @@ from __future__ import annotations
 import shlex
 import sys
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from datetime import timedelta
 from importlib import import_module
 from pathlib import Path
@@ -25,6 +26,7 @@ from mamlrl.reproduction.recipe import Recipe
 from mamlrl.reproduction.recipe_files import read_recipe
 from mamlrl.reproduction.report import write_learning_curves, write_pictures, write_tables
 from mamlrl.runs.processes import train_side_by_side
+from mamlrl.runs.stop_signals import handled
 from mamlrl.scripts.program import run_program
 from mamlrl.settings.numbers import PositiveInt, Seed
 from mamlrl.supervised.image_files import visible
@@ -80,15 +82,22 @@ def run(arguments: Sequence[str]) -> int:
     output = options.output or FOLDER / f"{recipe.name}{'_quick' if options.quick else ''}"
     seeds = options.seeds or recipe.seeds[: 1 if options.quick else None]
     command = shlex.join(["mamlrl", "reproduce", *arguments])
-    try:
+    status = 0
+    received: list[int] = []
+
+    def stop(number: int) -> None:
+        received.append(number)
+        raise KeyboardInterrupt
+
+    with handled(stop), suppress(KeyboardInterrupt):
         planned = plan_runs(recipe, methods, seeds, output, options.quick, options.runs)
         _draw_data(recipe, options.quick)
         status = _train(recipe, planned, options)
         if not status:
             planned = [each if each.done else each.trained() for each in planned]
             print(_report(recipe, planned, output, command, options.quick))
-    except KeyboardInterrupt:
-        status = 130
+    if received:
+        status = 128 + received[0]
     if status > 128:
         note(f"stopped; continue with: {command}")
     return status

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from io import BytesIO
 from pathlib import Path
 
 from matplotlib.backends.backend_agg import FigureCanvasAgg
@@ -28,8 +29,10 @@ def write_figure(figure: Figure, path: AnyPath) -> None:
     formats = FigureCanvasAgg(figure).get_supported_filetypes()
     if suffix not in formats:
         raise UserError(f"cannot write {path}: its suffix must be one of {', '.join(sorted(formats))}")
+    image = BytesIO()  # drawing takes long: a process that is killed meanwhile leaves no file behind
     try:
-        with written(path) as file:
-            figure.savefig(file, format=suffix, dpi=DOTS_PER_INCH)
+        figure.savefig(image, format=suffix, dpi=DOTS_PER_INCH)
     except ValueError as error:  # such as more pixels than Matplotlib can draw
         raise UserError(f"cannot write {path}: {error}") from error
+    with written(path) as file:
+        file.write(image.getvalue())

@@ -42,3 +42,11 @@ def test_a_figure_of_too_many_pixels_leaves_nothing(tmp_path):
     with pytest.raises(UserError, match=r"cannot write .*a\.png: .*too large"):
         write_figure(some_figure(inches=10**6), tmp_path / "a.png")
     assert os.listdir(tmp_path) == []
+
+
+def test_while_a_figure_is_drawn_there_is_no_file(tmp_path, monkeypatch):
+    figure, seen = some_figure(), []
+    monkeypatch.setattr(figure, "savefig", lambda *arguments, **options: seen.extend(os.listdir(tmp_path)))
+    write_figure(figure, tmp_path / "a.png")
+    assert seen == []
+    assert os.listdir(tmp_path) == ["a.png"]

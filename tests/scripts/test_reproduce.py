@@ -8,6 +8,7 @@ import pytest
 from programs import run
 from recipes import write_recipe
 
+from mamlrl.reproduction.recipe_files import read_recipe
 from mamlrl.runs.saved import SavedRun
 from mamlrl.scripts import reproduce
 
@@ -76,6 +77,18 @@ def test_what_was_stopped_goes_on_with_the_same_command(recipe, monkeypatch, cap
     assert run("train", *first) == 0
     assert run("reproduce", recipe, "--methods", "maml", "--seeds", "0", "1", "--workers=1") == 128 + signal.SIGINT
     assert "maml seed 0: is complete" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_in_evaluation_or_drawing_leaves_what_there_was(recipe, monkeypatch, capsys, number):
+    command = ["reproduce", recipe, "--methods", "random", "--seeds", "0"]
+    monkeypatch.setattr(reproduce, "write_tables", lambda *arguments: signal.raise_signal(number))
+    assert run("train", *read_recipe(recipe).options("random"), "--output=runs/reproduce/tiny/random/seed0") == 0
+    before = signal.getsignal(number)
+    assert run(*command) == 128 + number
+    assert signal.getsignal(number) == before
+    assert f"stopped; continue with: mamlrl {' '.join(command)}" in capsys.readouterr().err
+    assert {path.name for path in Path("runs/reproduce/tiny").iterdir()} == {"random"}
 
 
 def test_runs_that_did_not_end_are_named(recipe, monkeypatch, capsys):

@@ -9,17 +9,18 @@ import torch
 from torch import Tensor
 
 from mamlrl.distributed.exchange import all_sum, gather
-from mamlrl.distributed.team import size
+from mamlrl.distributed.team import Share, size
 from mamlrl.metric_names import Metrics
 
 
-def of_all_tasks(values: Mapping[str, Sequence[Tensor]]) -> dict[str, list[Tensor]]:
+def of_all_tasks(values: Mapping[str, Sequence[Tensor]], share: Share | None = None) -> dict[str, list[Tensor]]:
     """Returns numbers of the tasks of all processes, in their order.
 
     Args:
         values: Numbers of this process's tasks by name: a tensor for each step, say, each of shape (task, ...).
+        share: Which tasks they are; those of this process alone by default.
     """
-    if size() == 1:
+    if size() == 1 or (share is not None and share.is_all):
         return {name: list(tensors) for name, tensors in values.items()}
     parts = gather(
         {name: [each.tolist() for each in tensors] for name, tensors in values.items()}

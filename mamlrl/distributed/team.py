@@ -78,6 +78,11 @@ class Share:
     total: int
 
     @property
+    def is_all(self) -> bool:
+        """Whether this process has all tasks."""
+        return len(self.tasks) == self.total
+
+    @property
     def part(self) -> slice:
         """Where they are along a task axis."""
         return slice(self.tasks.start, self.tasks.stop)
@@ -99,6 +104,15 @@ def share_of(name: str, total: int) -> Share:
     most, more = divmod(total, size())
     start = rank * most + min(rank, more)
     return Share(range(start, start + most + (rank < more)), total)
+
+
+def share_if_enough(total: int) -> Share:
+    """Returns the tasks of this process as `share_of` does, or all where there are fewer tasks than processes.
+
+    Args:
+        total: Number of tasks.
+    """
+    return share_of("tasks", total) if total >= size() else Share(range(total), total)
 
 
 def check_own_gpu(name: str) -> None:

@@ -11,6 +11,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from mamlrl.distributed.team import Share
 from mamlrl.envs.adapter.task_source import Split
 from mamlrl.evaluation.evaluation import evaluation_estimator
 from mamlrl.evaluation.policy_evaluation import PolicyEvaluation
@@ -32,28 +33,31 @@ class PolicyEvaluator:
     Args:
         experiment: The experiment; `experiment.evaluation` says what to evaluate.
         validation: Whether tasks are those to choose by, see `TaskEnv.sample_validation_tasks`.
+        share: Which of the tasks are evaluated here; all by default.
 
     Raises:
         UserError: If the environment or the device is not available.
     """
 
-    def __init__(self, experiment: PolicyExperiment, validation: bool = False) -> None:
+    def __init__(self, experiment: PolicyExperiment, validation: bool = False, share: Share | None = None) -> None:
         settings = experiment.evaluation
+        share = share or Share(range(settings.tasks), settings.tasks)
         shots = settings.adaptation_episodes or settings.episodes_per_task
         split: Split = "validation" if validation else "test"
         self._experiment = experiment
         self._validation = validation
         self._assembly = assemble_policy(
             experiment,
-            settings.tasks,
+            len(share.tasks),
             settings.seed,
             replace(experiment.sampling, episodes_per_task=shots),
             partial(evaluation_estimator, settings, experiment.adaptation),
             budget=finished_budget,
             split=split,
+            share=share,
         )
         apart = settings.adaptation_episodes or settings.deterministic
-        self._reporting = _reporting_sampler(experiment, split) if apart else None
+        self._reporting = _reporting_sampler(experiment, split, share) if apart else None
 
     def evaluate(
         self,
@@ -134,10 +138,10 @@ def with_tasks(experiment: PolicyExperiment, count: int) -> PolicyExperiment:
     return replace(experiment, evaluation=replace(experiment.evaluation, tasks=max(count, 1)))
 
 
-def _reporting_sampler(experiment: PolicyExperiment, split: Split) -> Sampler:
+def _reporting_sampler(experiment: PolicyExperiment, split: Split, share: Share) -> Sampler:
     """Returns what collects the episodes to report, where they are not those to adapt on."""
     settings = experiment.evaluation
     sampling = replace(experiment.sampling, episodes_per_task=settings.episodes_per_task)
-    check_number_of_episodes(settings.tasks, settings.episodes_per_task)
-    envs = make_task_envs(experiment.env, settings.tasks, sampling, experiment.device, split)
-    return assemble_acting(experiment, envs, settings.seed, sampling, budget=finished_budget).sampler
+    check_number_of_episodes(len(share.tasks), settings.episodes_per_task)
+    envs = make_task_envs(experiment.env, len(share.tasks), sampling, experiment.device, split)
+    return assemble_acting(experiment, envs, settings.seed, sampling, budget=finished_budget, share=share).sampler

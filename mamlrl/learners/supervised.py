@@ -9,7 +9,8 @@ import torch
 from torch import Tensor
 
 from mamlrl.distributed.exchange import meet
-from mamlrl.distributed.team import share_of, size
+from mamlrl.distributed.metrics import combined, of_all_tasks
+from mamlrl.distributed.team import share_if_enough, share_of, size
 from mamlrl.errors import LearningError
 from mamlrl.experiments.experiment import VALIDATION_SEED
 from mamlrl.experiments.supervised import SupervisedExperiment
@@ -84,7 +85,9 @@ class SupervisedLearner(GradientMetaLearner):
         check_apart(self.tasks.class_names, tasks.class_names, "validation")
         self._validation_classes = tasks.class_names
         rng = np.random.default_rng(VALIDATION_SEED)
-        return tasks.sample(rng, data.validation_tasks, data.shots, data.queries).to(self.device)
+        total, self._validation_share = data.validation_tasks, share_if_enough(data.validation_tasks)
+        examples = tasks.sample_part(rng, total, data.shots, data.queries, self._validation_share.part)
+        return examples.to(self.device)
 
     def sample_losses(self) -> tuple[TaskLosses, TaskLosses]:
         """See `GradientMetaLearner.sample_losses`."""
@@ -151,17 +154,23 @@ class SupervisedLearner(GradientMetaLearner):
     def _validate(self) -> Metrics:
         adaptation = self.inner_loop.adapt(self.params, self._validation.support)
         objective = self.inner_loop.objective(adaptation, self._validation.query)
-        values = self.inner_loop.measure(self.tasks, adaptation, self._validation.query)
+        measured = self.inner_loop.measure(self.tasks, adaptation, self._validation.query)
+        norms = {"": [update.gradients[0].norm(dim=1) for update in adaptation.updates]}
+        mine = {name: list(map(torch.from_numpy, steps)) for name, steps in measured.items()}
+        values = of_all_tasks(mine | norms, self._validation_share)
         metrics: Metrics = {ITERATION: self.iteration}
-        for name, steps in values.items():
-            metrics |= {after_step(name, step): float(tasks.mean()) for step, tasks in enumerate(steps)}
+        for name in measured:
+            metrics |= {
+                after_step(name, step): float(each.numpy().mean()) for step, each in enumerate(values[name])
+            }
             if name == "loss":
-                check_finite("the loss after adaptation to the validation tasks", torch.from_numpy(steps[-1]))
+                check_finite("the loss after adaptation to the validation tasks", values[name][-1])
         gradient = objective.gradient()
         check_finite("the meta-gradient on the validation tasks", gradient)
-        metrics |= inner_gradient_norms([update.gradients[0].norm(dim=1) for update in adaptation.updates])
+        metrics |= inner_gradient_norms(values[""])
         metrics[META_GRADIENT_NORM] = float(gradient.norm())
-        return {**metrics, **objective.metrics(), **seconds(self.seconds)}
+        metrics |= combined(objective.metrics(), len(self._validation_share.tasks))
+        return {**metrics, **seconds(self.seconds)}
 
     def state_dict(self) -> dict[str, Any]:
         """See `Learner.state_dict`."""

@@ -9,6 +9,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from mamlrl.distributed.metrics import of_all_tasks
+from mamlrl.distributed.team import share_if_enough
 from mamlrl.errors import UserError
 from mamlrl.evaluation.policy import PolicyEvaluator
 from mamlrl.experiments.policy import PolicyExperiment
@@ -21,7 +23,8 @@ class Validation:
     """Evaluates a policy on validation tasks, the same tasks and random numbers every time.
 
     Nothing is remembered from one time to the next, and nothing random is shared with training: the curve is the
-    same with it and without it, and a resumed run measures what an uninterrupted one does.
+    same with it and without it, and a resumed run measures what an uninterrupted one does. Several processes share
+    the tasks, if there are enough.
 
     Args:
         config: The experiment; `config.evaluation.every` is above 0.
@@ -41,7 +44,8 @@ class Validation:
                 f"evaluation.every: must be a multiple of save_every, {config.save_every}, got {self._every}"
             )
         settings = config.evaluation.on_validation_tasks(config.evaluation.validation_tasks)
-        self._evaluator = PolicyEvaluator(replace(config, evaluation=settings), validation=True)
+        self._share = share_if_enough(settings.tasks)
+        self._evaluator = PolicyEvaluator(replace(config, evaluation=settings), True, self._share)
         self._score = VALIDATION + after_step(RETURN, min(config.adaptation.steps, settings.steps))
         nothing = [torch.zeros(2)] * (settings.steps + 1)
         values = dict.fromkeys([RETURN, *config.env.info], nothing)
@@ -69,7 +73,7 @@ class Validation:
         def evaluate() -> None:
             evaluation = self._evaluator.evaluate(params, state=state)
             values = {name: list(map(torch.from_numpy, steps)) for name, steps in evaluation.metrics.items()}
-            measured.update(_named(values))
+            measured.update(_named(of_all_tasks(values, self._share)))
 
         with blamed(self._config, f"validation after iteration {state['iteration']}: ", evaluating=True):
             measured[f"{SECONDS}validation"] = seconds_of(evaluate, params.device)

@@ -117,11 +117,11 @@ class Sampler:
 
     def sample_validation_tasks(self, rng: np.random.Generator) -> NDArray[np.float64]:
         """Draws tasks for all groups to choose settings and checkpoints by, shape (num_tasks, ...)."""
-        return self.groups[0].checked.sample_validation_tasks(rng, self.num_tasks)
+        return self.groups[0].checked.sample_validation_tasks(rng, self.share.total)[self.share.part]
 
     def sample_test_tasks(self, rng: np.random.Generator) -> NDArray[np.float64]:
         """Draws tasks for all groups from the distribution to test on, shape (num_tasks, ...)."""
-        return self.groups[0].checked.sample_test_tasks(rng, self.num_tasks)
+        return self.groups[0].checked.sample_test_tasks(rng, self.share.total)[self.share.part]
 
     def set_tasks(self, tasks: NDArray[np.float64]) -> None:
         """Assigns tasks for all episodes to come, of either shape that `sample_tasks` returns."""
@@ -157,7 +157,7 @@ class Sampler:
     def _lengths(self, rounds: Sequence[Rollouts]) -> list[Tensor]:
         """Returns how long the episodes of all tasks are, those of other processes included, for each round."""
         mine = [rollouts.mask.sum(dim=2).cpu() for rollouts in rounds]
-        parts = gather(mine) if self.num_tasks < self.share.total else [mine]
+        parts = gather(mine) if not self.share.is_all else [mine]
         return [torch.cat(lengths).to(self._device) for lengths in zip(*parts, strict=True)]
 
     def _collect(self, params: Tensor, randomness: Randomness, deterministic: bool) -> Rollouts:

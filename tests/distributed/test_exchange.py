@@ -11,7 +11,15 @@ from mamlrl.distributed import team as teams
 from mamlrl.distributed.exchange import PeerError, all_sum, from_first, gather, meet
 from mamlrl.distributed.joining import joined
 from mamlrl.distributed.metrics import combined, of_all_tasks
-from mamlrl.distributed.team import check_own_gpu, is_first, processes_here, share_of, size
+from mamlrl.distributed.team import (
+    Share,
+    check_own_gpu,
+    is_first,
+    processes_here,
+    share_if_enough,
+    share_of,
+    size,
+)
 from mamlrl.errors import UserError
 from mamlrl.experiments.command_line import load_config
 from mamlrl.learners.policy import MetaLearner
@@ -65,6 +73,10 @@ def test_tasks_are_divided_without_gaps_and_as_equally_as_possible():
             assert list(range(total))[shares[rank].part] == list(shares[rank].tasks)
         with pytest.raises(UserError, match=r"meta_batch_size: 2 tasks cannot be shared by 3 processes"):
             share_of("meta_batch_size", 2)
+        assert share_if_enough(4).tasks == share_of("meta_batch_size", 4).tasks
+        assert share_if_enough(2) == Share(range(2), 2)
+        assert share_if_enough(2).is_all
+        assert not share_if_enough(3).is_all
 
     in_team(3, work)
 
@@ -83,6 +95,7 @@ def test_metrics_are_of_the_tasks_of_all_processes():
         found = of_all_tasks(values)
         assert [each.tolist() for each in found["return"]] == [[1, 10, 10], [2, 20, 20]]
         assert [each.tolist() for each in found["loss"]] == [[3, 30, 30]]
+        assert of_all_tasks(values, Share(range(2), 2)) == values
 
     in_team(2, work)
 

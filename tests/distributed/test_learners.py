@@ -6,9 +6,11 @@ from programs import TINY
 from sinusoids import TINY_SINUSOID
 from teams import team
 
+from mamlrl.distributed.exchange import gather
 from mamlrl.distributed.joining import joined
 from mamlrl.experiments.command_line import load_config
 from mamlrl.learners.build import make_learner
+from mamlrl.learners.validation import Validation
 
 FIVE = ["--meta_batch_size=5"]
 
@@ -79,6 +81,29 @@ def test_other_ways_to_learn_are_shared_too(options, tmp_path):
 def test_simulations_are_shared_too(tmp_path):
     options = [*TINY[1:], "--meta_batch_size=3", "--env.kwargs.num_threads=1"]
     assert_ranks_learn_the_same(load_config("half_cheetah_velocity", options), (2,), tmp_path, 2)
+
+
+def test_validation_tasks_are_shared_where_there_are_enough():
+    options = ["--evaluation.every=1", "--evaluation.validation_tasks=2", "--evaluation.deterministic=true"]
+    config = load_config("navigation2d", [*TINY[1:], "--meta_batch_size=3", *options])
+    state = make_learner(config).state_dict()
+    expected, score = Validation(config).measure(state)
+
+    def work(rank):
+        with joined():
+            validation = Validation(config)
+            tasks = gather(validation._evaluator._assembly.sampler.num_tasks)
+            assert tasks == ([1, 1] if processes == 2 else [2, 2, 2])
+            found, found_score = validation.measure(state)
+            for metrics in (expected, found):
+                metrics.pop("seconds/validation")
+            assert found == pytest.approx(expected, rel=1e-5)
+            assert found_score == pytest.approx(score, rel=1e-5)
+        return 0
+
+    for processes in (2, 3):
+        for ended in team(processes, work):
+            assert ended.status == 0, str(ended)
 
 
 def test_supervised_tasks_are_shared_too(tmp_path):

@@ -27,9 +27,8 @@ from mamlrl.adaptation.proximal import ImplicitJacobian, ProximalConfig, Proxima
 from mamlrl.adaptation.proximal_objective import ProximalObjective
 from mamlrl.adaptation.update_rule import Update, UpdateJacobian
 from mamlrl.errors import UserError
-from mamlrl.losses.derivatives import HessianProduct, task_gradients
+from mamlrl.losses.derivatives import HessianProduct
 from mamlrl.losses.linearized import MixedProduct, linearize_in_outputs
-from mamlrl.losses.task_losses import TaskLosses
 
 
 class LinearizedProximalPoint(ProximalPoint):
@@ -55,13 +54,11 @@ class LinearizedProximalPoint(ProximalPoint):
             )
         super().__init__(mask, config, num_steps, step_size)
 
-    def objective(
-        self, losses: TaskLosses, params: Tensor, rule_params: Tensor, scale: float
-    ) -> ProximalObjective:
+    def objective(self, update: Update) -> ProximalObjective:
         """See `ProximalPoint.objective`; the part linear in the parameters moves the start."""
-        implicit = linearize_in_outputs(losses, params, self.config.implicitness)
-        objective = super().objective(implicit, params, rule_params, scale)
-        explicit = (1 - self.config.implicitness) * objective.mask * task_gradients(losses, params)
+        params, share = update.path[0], self.config.implicitness
+        objective = super().objective(replace(update, losses=linearize_in_outputs(update.losses, params, share)))
+        explicit = (1 - share) * objective.mask * update.gradients[0]
         return replace(objective, start=params - explicit / objective.weight)
 
     def linearize(self, update: Update, fraction: float) -> UpdateJacobian:

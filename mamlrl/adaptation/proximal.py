@@ -97,20 +97,18 @@ class ProximalPoint(UpdateRule):
         """Returns the logarithm of the weight if it is learned, shape (1,) or (0,)."""
         return torch.full((self.num_parameters,), log(self.config.weight))
 
-    def objective(
-        self, losses: TaskLosses, params: Tensor, rule_params: Tensor, scale: float
-    ) -> ProximalObjective:
-        """The objective of an update; a step size scaled down is a weight scaled up."""
+    def objective(self, update: Update) -> ProximalObjective:
+        """The objective of an update, whatever its minimum; a step size scaled down is a weight scaled up."""
         effort = self.config.curvature, self.config.cg_iterations, self.config.cg_tolerance
+        params, rule_params = update.path[0], update.rule_params
         weight = rule_params[0].exp() if self.config.learned else rule_params.new_tensor(self.config.weight)
-        return ProximalObjective(losses, params, weight / scale, self.mask.to(params), *effort)
+        return ProximalObjective(update.losses, params, weight / update.scale, self.mask.to(params), *effort)
 
     def update(self, rule_params: Tensor, params: Tensor, losses: TaskLosses, scale: float) -> Update:
         """See `UpdateRule.update`."""
-        objective = self.objective(losses, params, rule_params, scale)
+        start = Update(losses, rule_params, scale, (params,), (task_gradients(losses, params),), params)
         minimise = INNER_OPTIMIZERS.find(self.config.optimizer)
-        minimum = minimise(objective, self.num_steps, scale * self.step_size)
-        return Update(losses, rule_params, scale, (params,), (task_gradients(losses, params),), minimum)
+        return replace(start, params=minimise(self.objective(start), self.num_steps, scale * self.step_size))
 
     def linearize(self, update: Update, fraction: float) -> UpdateJacobian:
         """Builds the product with the curvature at the minimum."""
@@ -118,13 +116,12 @@ class ProximalPoint(UpdateRule):
 
     def damped_objective(self, update: Update, fraction: float) -> ProximalObjective:
         """The objective whose minimum is differentiated: on a fraction of the samples, with damping."""
-        losses = update.losses.subsample(fraction)
-        objective = self.objective(losses, update.path[0], update.rule_params, update.scale)
+        objective = self.objective(replace(update, losses=update.losses.subsample(fraction)))
         return replace(objective, weight=objective.weight + self.config.damping)
 
     def metrics(self, update: Update) -> dict[str, float]:
         """Returns the norm of the gradient that is left, the mean over tasks, and the weight."""
-        objective = self.objective(update.losses, update.path[0], update.rule_params, update.scale)
+        objective = self.objective(update)
         return {
             GRADIENT_NORM: float(objective.gradient(update.params).norm(dim=1).mean()),
             "proximal/weight": float(objective.weight),

@@ -13,8 +13,10 @@ from mamlrl.losses.derivatives import task_gradients
 from mamlrl.losses.linearized import linearize_in_outputs
 from mamlrl.losses.policy_losses import Reinforce, Surrogate
 from mamlrl.losses.task_losses import TaskLosses
+from mamlrl.networks.categorical import Categorical
 from mamlrl.networks.gaussian import DiagonalGaussian
 from mamlrl.networks.mlp import MlpPolicy
+from mamlrl.networks.module import ModulePolicy, seeded
 from mamlrl.outer.objective import MetaObjective
 
 TASKS = 3
@@ -116,3 +118,40 @@ def test_the_fisher_matrix_is_refused():
     config = replace(LINEARIZED, proximal=replace(SOLVED, curvature="fisher"))
     with pytest.raises(UserError, match=r"adaptation\.proximal\.curvature: fisher .*choose hessian"):
         make_estimator(config, make_policy())
+
+
+class Head(torch.nn.Module):
+    """Outputs of a hidden layer, the standard deviation among them where there is one."""
+
+    def __init__(self, outputs):
+        super().__init__()
+        self.layers = torch.nn.Sequential(
+            torch.nn.Linear(OBSERVATION_SIZE, 4), torch.nn.SiLU(), torch.nn.Linear(4, outputs)
+        )
+
+    def forward(self, observations):
+        return 0.5 * self.layers(observations)
+
+
+@pytest.mark.parametrize("implicitness", [0.5, 1.0])
+@pytest.mark.parametrize(("distribution", "outputs"), [(DiagonalGaussian(2), 4), (Categorical(3), 3)], ids=str)
+def test_the_derivative_is_that_of_the_minimum_where_deviations_depend_on_observations(
+    distribution, outputs, implicitness
+):
+    with seeded(0):
+        policy = ModulePolicy(Head(outputs), OBSERVATION_SIZE, distribution)
+    params = make_params(policy)
+    batch = make_batch(policy, params)
+    inner = TaskLosses(policy, Reinforce(distribution), batch)
+    proximal = replace(SOLVED, implicitness=implicitness, cg_iterations=policy.num_parameters)
+    estimator = make_estimator(replace(LINEARIZED, proximal=proximal), policy)
+
+    def adapt(theta):
+        return estimator.adapt(theta, TASKS, lambda step, _: inner)
+
+    v, u = torch.randn_like(params), torch.randn(TASKS, len(params), dtype=torch.float64)
+    expected = (adapt(params + 1e-5 * v).phi - adapt(params - 1e-5 * v).phi) / 2e-5
+    jacobian = estimator.linearize(adapt(params))
+    pushed = jacobian.pushforward(v)
+    assert relative_error(pushed, expected) < 1e-7
+    assert float(jacobian.pullback(u) @ v) == pytest.approx(float((u * pushed).sum()))

@@ -11,9 +11,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mamlrl.envs.adapter.task_source import TaskSource
-from mamlrl.envs.info import number_of
+from mamlrl.envs.info import NUMBERS, number_of
 from mamlrl.envs.task_env import SubEnvError
 from mamlrl.errors import FOREIGN_ERRORS, one_line
+
+FLAGS = frozenset({bool, np.bool_})  # types that need no closer look, which takes long
+REAL = frozenset({float, int, np.float64, np.float32, np.int64, *FLAGS})
 
 MakeEnv = Callable[..., gymnasium.Env[Any, Any]]
 
@@ -60,6 +63,7 @@ class SubEnv:
         self.recipe = recipe
         self._index = index
         self._shape, self._horizon = recipe.observation_space.shape, recipe.horizon
+        self._dtype: Any = None  # of the last observation that was checked
         self.env: gymnasium.Env[Any, Any] | None = None
         self._task = b""
         self._keywords: dict[str, Any] = {}
@@ -81,9 +85,11 @@ class SubEnv:
         assert self.env is not None
         try:  # rather than `_told`, which takes as long as a fast environment's step
             observation, reward, terminated, truncated, info = self.env.step(action)
-            if self._steps == 0 or getattr(observation, "shape", None) != self._shape:
+            is_array = type(observation) is np.ndarray
+            if not is_array or observation.shape != self._shape or observation.dtype != self._dtype:
                 self._check("step", observation)
-                _check_reward(reward)
+            if not (type(reward) in REAL and type(terminated) in FLAGS and type(truncated) in FLAGS):
+                _check_numbers(reward, terminated, truncated)
             reward = float(reward)
             self.terminated, self.truncated = bool(terminated), bool(truncated)
             if self.numbers:
@@ -123,12 +129,12 @@ class SubEnv:
     def _check(self, method: str, observation: Any) -> None:
         """Refuses an observation of another shape or type than the space has."""
         space, array = self.recipe.observation_space, np.asarray(observation)
-        as_said = array.dtype == space.dtype or np.can_cast(array.dtype, np.dtype(space.dtype), "same_kind")
-        if array.shape != space.shape or not as_said:
+        if array.shape != space.shape or not np.can_cast(array.dtype, np.dtype(space.dtype), "same_kind"):
             raise ValueError(
                 f"{method} returned an observation of shape {array.shape} and type {array.dtype}; its space has "
                 f"shape {space.shape} and type {space.dtype}"
             )
+        self._dtype = array.dtype
 
     @contextmanager
     def _told(self) -> Iterator[None]:
@@ -138,6 +144,8 @@ class SubEnv:
             raise SubEnvError(self._index, one_line(error)) from error
 
 
-def _check_reward(reward: Any) -> None:
-    if np.shape(reward) != () or np.asarray(reward).dtype.kind not in "fiub":
-        raise ValueError(f"step returned the reward {reward!r}; it must be a number")
+def _check_numbers(reward: Any, terminated: Any, truncated: Any) -> None:
+    for name, value in (("reward", reward), ("terminated", terminated), ("truncated", truncated)):
+        if np.shape(value) != () or np.asarray(value).dtype.kind not in NUMBERS:
+            wanted = "a number" if name == "reward" else "True or False"
+            raise ValueError(f"step returned {name} {value!r}; it must be {wanted}")

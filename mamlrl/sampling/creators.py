@@ -48,8 +48,8 @@ def find_creator(identifier: object) -> object:
             f"env.id: {identifier} cannot be made: {error}; install it, or put its folder on PYTHONPATH"
         ) from error
     except gymnasium.error.Error as error:
-        nearest = difflib.get_close_matches(identifier, _known_ids(), n=1, cutoff=0.0)
-        raise UserError(f"env.id: no environment {identifier!r}; did you mean {nearest[0]}?") from error
+        nearest = _nearest_id(identifier)
+        raise UserError(f"env.id: no environment {identifier!r}; did you mean {nearest}?") from error
     except FOREIGN_ERRORS as error:
         raise UserError(f"env.id: {identifier} cannot be imported: {one_line(error)}") from error
     if creator is None or (isinstance(creator, type) and not issubclass(creator, TaskEnv)):
@@ -59,6 +59,12 @@ def find_creator(identifier: object) -> object:
 
 def _known_ids() -> list[str]:
     return sorted(name for name in gymnasium.registry if name.startswith(f"{NAMESPACE}/"))
+
+
+def _nearest_id(identifier: str) -> str:
+    """Returns the id most like another, of all if one is much like it, otherwise of our own."""
+    close = difflib.get_close_matches(identifier, gymnasium.registry, n=1, cutoff=0.8)
+    return (close or difflib.get_close_matches(identifier, _known_ids(), n=1, cutoff=0.0))[0]
 
 
 def not_a_task_env(name: str) -> UserError:

@@ -1,4 +1,4 @@
-"""The example in docs/extending.md works as it stands there."""
+"""The examples of tasks and environments in docs/extending.md work as they stand there."""
 
 import re
 import sys
@@ -40,3 +40,20 @@ def test_its_reward_is_minus_the_distance_and_the_costs(env_id):
     _, rewards, *_ = env.step(actions)
     x = env.simulator.positions[:, 0]
     np.testing.assert_allclose(rewards, -np.abs(x - [-3, 4]) - 0.1 * 6 * 0.25, atol=1e-12)
+
+
+def test_an_environment_of_one_s_own_with_dict_observations_trains_from_yaml_alone(tmp_path, monkeypatch, capsys):
+    section = PAGE.partition("## An ordinary environment of your own\n")[2].partition("\n## ")[0]
+    for name, language in (("my_carts.py", "python"), ("my_carts.yaml", "yaml")):
+        assert f"`{name}`" in section
+        (tmp_path / name).write_text(re.search(rf"```{language}\n(.*?)```", section, flags=re.DOTALL)[1])
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.chdir(tmp_path)
+    assert "mamlrl train --config my_carts.yaml --output runs/carts" in section
+    try:
+        assert run("train", "--config", "my_carts.yaml", "--output", "runs/carts", *TINY) == 0
+        output = capsys.readouterr()
+        assert re.search(r"parameters +35\n", output.out + output.err)  # (4 + 1) x 4 and (4 + 1) x 3
+    finally:
+        gymnasium.registry.pop("my_carts/Cart-v0", None)
+        sys.modules.pop("my_carts", None)

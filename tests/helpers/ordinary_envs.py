@@ -154,3 +154,27 @@ class Faulty(Maml):
                 raise SystemExit(3)
             os.kill(os.getpid(), signal.SIGKILL)
         return super().step(action)
+
+
+class LaterWrong(Maml):
+    """Returns something else in the third step of all episodes but the first, in place of a part of `step`.
+
+    Args:
+        part: Which of observation, reward, terminated, truncated.
+        value: What it returns.
+    """
+
+    def __init__(self, part, value):
+        super().__init__()
+        self.part, self.value, self.episodes, self.steps = part, value, 0, 0
+
+    def reset(self, *, seed=None, options=None):
+        self.episodes, self.steps = self.episodes + 1, 0
+        return super().reset(seed=seed, options=options)
+
+    def step(self, action):
+        self.steps += 1
+        parts = list(super().step(action))
+        if self.episodes > 1 and self.steps == 3:
+            parts[self.part] = self.value
+        return tuple(parts)

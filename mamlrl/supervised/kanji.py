@@ -36,6 +36,10 @@ def write_kanji(folder: AnyPath, seed: int, characters: int = CHARACTERS, images
     At 28 x 28 pixels, characters of many strokes are blots. `images_background` holds the classes for training.
     The drawings of a character depend on the seed and on itself alone, not on how many others there are.
 
+    Characters are apart from each other by code point, not by look: I and l have the same stroke, hiragana and
+    katakana share some. As in Omniglot, whose alphabets share letters, a few classes for testing resemble one for
+    training: a handful of 412.
+
     Args:
         folder: Folder to write to; it must not exist, or be empty.
         seed: Seed of all drawings.

@@ -22,7 +22,7 @@ $(VENV)/installed-test: $(SOURCES) | $(BIN)/python
 # Meta-train 2D navigation, adapt to held-out tasks, draw and film it. Interrupted, it goes on where it was.
 demo: $(VENV)/installed
 	@test -e $(DEMO)/run/checkpoints/latest.pt && resume=--resume; \
-	$(BIN)/mamlrl train --config navigation2d --meta_batch_size 20 --iterations 200 --evaluation.later_step_factor 0.25 --output $(DEMO)/run $$resume
+	$(BIN)/mamlrl train --config navigation2d_tuned --output $(DEMO)/run $$resume
 	$(BIN)/mamlrl evaluate $(DEMO)/run/checkpoints/latest.pt --json $(DEMO)/evaluation.json
 	$(BIN)/mamlrl plot curves $(DEMO)/run --output $(DEMO)/learning_curve.png
 	$(BIN)/mamlrl plot adaptation $(DEMO)/evaluation.json --output $(DEMO)/adaptation.png

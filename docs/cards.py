@@ -41,7 +41,7 @@ class Run(NamedTuple):
     kept: str = "latest.pt"
 
 
-METHODS = ("maml", "first_order", "meta_sgd", "imaml", "promp")
+METHODS = ("maml", "first_order", "meta_sgd", "imaml", "promp", "linearized_imaml", "e_maml", "context")
 AVERAGED = "python docs/results/sinusoid/averaged_networks.py"
 HUNDRED_PULLS = (
     " --sampling.episodes_per_task 100 --evaluation.episodes_per_task 100 --meta_batch_size 100 --iterations 40"
@@ -52,6 +52,7 @@ TWENTY_FIVE_EPISODES = (
 PRETRAINED = "python docs/results/strokes/pretrain.py docs/results/strokes"
 RUNS = [
     Run("navigation2d/seed{seed}", "episodes", "--config navigation2d", seeds=3),
+    Run("navigation2d_tuned/seed{seed}", "episodes", "--config navigation2d_tuned", seeds=3),
     Run("navigation2d_text/seed{seed}", "episodes", "--config navigation2d_text", seeds=3, kept="best.pt"),
     *(
         Run(
@@ -61,12 +62,6 @@ RUNS = [
             seeds=3,
         )
         for method in METHODS
-    ),
-    Run(
-        "navigation2d_methods/context_seed{seed}",
-        "context",
-        "--config navigation2d --config context --meta_batch_size 20 --iterations 60",
-        seeds=2,
     ),
     Run(
         "navigation2d_methods/pretrained_seed{seed}",
@@ -80,11 +75,6 @@ RUNS = [
         "oracle",
         "--config navigation2d --config oracle --meta_batch_size 5 --iterations 200",
         seeds=3,
-    ),
-    Run(
-        "imaml/half_implicit_seed{seed}",
-        "half_implicit",
-        "--config navigation2d --config linearized_imaml --meta_batch_size 20 --iterations 60",
     ),
     Run(
         "imaml/implicit_seed{seed}",

@@ -12,8 +12,10 @@ SHORTER = "--iterations={} --meta_batch_size={}"
 EPISODES = "--sampling.episodes_per_task={0} --evaluation.episodes_per_task={0}"
 HUNDRED_PULLS = f"{EPISODES.format(100)} {SHORTER.format(40, 100)}"
 KANJI = "--iterations=2738 --save_every=250 --data.validation_tasks=100"
+THOUSAND = f"{SHORTER.format(60, 20)} --evaluation.tasks=1000"  # of the recipe in configs/reproduce
 TRAINED_WITH = {
     "navigation2d/seed0": "navigation2d",
+    "navigation2d_tuned/seed0": "navigation2d_tuned",
     "navigation2d_text/seed0": "navigation2d_text",
     "half_cheetah_direction/seed0": "half_cheetah_direction --iterations=100",
     "half_cheetah_direction_gymnasium/seed0": f"half_cheetah_direction_gymnasium {SHORTER.format(70, 20)}",
@@ -42,6 +44,10 @@ TRAINED_WITH = {
     **{
         f"navigation2d_methods/{method}_seed0": f"navigation2d --config={method} {SHORTER.format(60, 20)}"
         for method in ("maml", "first_order", "meta_sgd", "imaml", "promp", "context")
+    },
+    **{
+        f"navigation2d_methods/{method}_seed0": f"navigation2d --config={method} {THOUSAND}"
+        for method in ("linearized_imaml", "e_maml")
     },
     **{
         f"navigation2d_methods/{method}_seed0": f"navigation2d --config={method} {SHORTER.format(200, 5)}"

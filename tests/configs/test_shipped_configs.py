@@ -93,10 +93,12 @@ def test_settings_that_all_papers_share(name):
     assert config.advantages.discount == (0.95 if is_tabular else 0.99)
     assert (config.advantages.standardize, config.advantages.ridge) == (True, 1e-5)
     assert (config.adaptation.estimator, config.sampling.rescale_actions) == ("maml", True)
-    assert (config.policy.initial_std, config.policy.min_std) == (1, 0.4 if name == "navigation2d" else 1e-6)
+    floor = {"navigation2d": 0.4, "navigation2d_tuned": 0.25}.get(name, 1e-6)
+    assert (config.policy.initial_std, config.policy.min_std) == (1, floor)
     assert config.trust_region.cg_tolerance == 1e-10
     assert (config.trust_region.line_search_steps, config.trust_region.line_search_decay) == (15, 0.8)
-    assert (config.evaluation.tasks, config.evaluation.later_step_factor) == (40, 0.5)
+    factor = 0.4 if name == "navigation2d_tuned" else 0.5
+    assert (config.evaluation.tasks, config.evaluation.later_step_factor) == (40, factor)
 
 
 @every_body_config

@@ -106,9 +106,11 @@ def test_pretraining_learns_to_tell_all_classes_apart(tmp_path):
     assert accuracy > 2 / len(images.counts)
 
 
-def test_the_comparison_of_methods_is_that_of_the_files_beside_it(tmp_path):
-    folder = "navigation2d_methods"
-    load(f"{folder}/compare.py").main([str(tmp_path)])
+@pytest.mark.parametrize("folder", sorted(path.parent.name for path in RESULTS.glob("*_methods/table.md")))
+def test_the_comparison_of_methods_is_that_of_the_files_beside_it(folder, tmp_path, monkeypatch):
+    monkeypatch.chdir(RESULTS.parents[1])
+    script, recipe = json.loads((RESULTS / folder / "table.json").read_text())["command"].split()[1:]
+    load(f"../{Path(script).name}").main([recipe, str(tmp_path)])
     for name in ("table.md", "table.json"):
         assert (tmp_path / name).read_text() == (RESULTS / folder / name).read_text()
     assert {"adaptation.png", "learning.png"} <= {path.name for path in tmp_path.iterdir()}

@@ -42,7 +42,14 @@ def test_names_are_those_of_files_and_of_configs():
             "half_cheetah_direction_gymnasium",
         ),
         *("cartpole", "pendulum"),
-        *("half_cheetah_velocity", "navigation2d", "navigation2d_text", "sinusoid", "strokes"),
+        *(
+            "half_cheetah_velocity",
+            "navigation2d",
+            "navigation2d_text",
+            "navigation2d_tuned",
+            "sinusoid",
+            "strokes",
+        ),
     }
 
 

@@ -13,7 +13,7 @@ METHODS = FOLDER.parent / "navigation2d_methods"
 GROUPS = {
     "MAML, 3 seeds": sorted(METHODS.glob("maml_seed?.csv")),
     "iMAML, 3 seeds": sorted(METHODS.glob("imaml_seed?.csv")),
-    "linearised iMAML, implicitness 1/2, seed 0": [FOLDER / "half_implicit_seed0.csv"],
+    "linearised iMAML, implicitness 1/2, 3 seeds": sorted(METHODS.glob("linearized_imaml_seed?.csv")),
     "linearised iMAML, implicitness 1, seed 0": [FOLDER / "implicit_seed0.csv"],
 }
 

@@ -14,7 +14,7 @@ for config in navigation2d navigation2d_text; do
     evaluate $config/episodes.json $config/seed?.pt
     evaluate $config/transitions.json $config/seed?.pt --sampling.unit transitions --evaluation.tasks 250
 done
-evaluate navigation2d/quarter.json navigation2d/seed?.pt --evaluation.later_step_factor 0.25
-for method in maml first_order meta_sgd imaml promp; do
+evaluate navigation2d_tuned/episodes.json navigation2d_tuned/seed?.pt
+for method in maml first_order meta_sgd imaml promp linearized_imaml e_maml context; do
     evaluate navigation2d_methods/$method.json navigation2d_methods/${method}_seed?.pt
 done

@@ -103,6 +103,7 @@ RUNS = [
     ),
     Run("cartpole/seed{seed}", "evaluation", "--config cartpole"),
     Run("pendulum/seed{seed}", "evaluation", "--config pendulum"),
+    Run("mountain_car/seed{seed}", "evaluation", "--config mountain_car"),
     *(
         Run(f"bandits/k{arms}_n{pulls}_seed{{seed}}", f"k{arms}_n{pulls}", f"--config bandit{options}")
         for arms, pulls, options in (

@@ -23,6 +23,7 @@ TRAINED_WITH = {
     "ant_direction/seed0": f"ant_direction {SHORTER.format(35, 10)}",
     "ant_direction_gymnasium/seed0": f"ant_direction_gymnasium {SHORTER.format(400, 10)}",
     "cartpole/seed0": "cartpole",
+    "mountain_car/seed0": "mountain_car",
     "pendulum/seed0": "pendulum",
     "bandits/k5_n10_seed0": "bandit",
     "bandits/k10_n10_seed0": "bandit --env.kwargs.arms=10",

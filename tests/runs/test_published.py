@@ -41,7 +41,7 @@ def test_names_are_those_of_files_and_of_configs():
             "half_cheetah_direction",
             "half_cheetah_direction_gymnasium",
         ),
-        *("cartpole", "pendulum"),
+        *("cartpole", "mountain_car", "pendulum"),
         *(
             "half_cheetah_velocity",
             "navigation2d",

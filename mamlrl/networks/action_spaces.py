@@ -21,13 +21,18 @@ def action_distribution(space: gymnasium.Space[Any]) -> Distribution:
     """Returns the distribution of actions of a space, which is over flat arrays that begin at 0.
 
     Args:
-        space: Space of one sub-environment's actions. A Box of A numbers has a Gaussian, Discrete a categorical
+        space: Space of one sub-environment's actions. A Box of A real numbers has a Gaussian, Discrete a categorical
             distribution, MultiDiscrete one for each of its numbers, and MultiBinary a Bernoulli distribution.
 
     Raises:
-        UserError: If the space is another.
+        UserError: If the space is another, or a Box of whole numbers.
     """
     size = int(np.prod(space.shape or ()))
+    if isinstance(space, Box) and not np.issubdtype(space.dtype, np.floating):
+        raise UserError(
+            f"actions of {space} are whole numbers, which a Gaussian would round; give the environment a Discrete or "
+            "MultiDiscrete action space (gymnasium.wrappers.TransformAction)"
+        )
     if isinstance(space, Box) and size:
         return DiagonalGaussian(size)
     if isinstance(space, Discrete):

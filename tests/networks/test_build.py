@@ -65,6 +65,11 @@ def test_actions_have_the_distribution_of_their_space(space, distribution):
     assert make_policy(BOX, space, PolicyConfig((8,))).distribution == distribution
 
 
+def test_boxes_of_whole_numbers_are_refused():
+    with pytest.raises(UserError, match=r"whole numbers.*MultiDiscrete"):
+        make_policy(BOX, Box(0, 4, (2,), np.int64), PolicyConfig((8,)))
+
+
 @pytest.mark.parametrize("space", [MultiDiscrete([2, 3]), MultiBinary(3)], ids=str)
 def test_policies_for_other_actions_are_refused(space):
     assert same_actions(action_distribution(space), action_distribution(space))

@@ -49,6 +49,7 @@ HUNDRED_PULLS = (
 TWENTY_FIVE_EPISODES = (
     " --sampling.episodes_per_task 25 --evaluation.episodes_per_task 25 --meta_batch_size 50 --iterations 100"
 )
+ORACLE = " --meta_batch_size 20 --iterations 400 --trust_region.max_kl 0.02 --trust_region.cg_iterations 10"
 PRETRAINED = "python docs/results/strokes/pretrain.py docs/results/strokes"
 RUNS = [
     Run("navigation2d/seed{seed}", "episodes", "--config navigation2d", seeds=3),
@@ -94,7 +95,41 @@ RUNS = [
         "evaluation",
         "--config half_cheetah_direction_gymnasium --iterations 70 --meta_batch_size 20",
     ),
-    Run("half_cheetah_velocity/seed{seed}", "evaluation", "--config half_cheetah_velocity --iterations 110"),
+    Run(
+        "half_cheetah_velocity/seed{seed}",
+        "evaluation",
+        "--config half_cheetah_velocity --iterations 110",
+        seeds=3,
+    ),
+    Run(
+        "half_cheetah_direction_methods/linearized_imaml_seed{seed}",
+        "linearized_imaml",
+        "--config half_cheetah_direction --config linearized_imaml --adaptation.proximal.weight 10 "
+        "--adaptation.step_size 0.08 --iterations 100",
+    ),
+    Run(
+        "half_cheetah_direction_methods/context_seed{seed}",
+        "context",
+        "--config half_cheetah_direction --config context --iterations 100",
+    ),
+    *(
+        Run(
+            f"half_cheetah_{task}_methods/pretrained_seed{{seed}}",
+            "pretrained",
+            f"--config half_cheetah_{task} --config pretrained --meta_batch_size 5 --iterations 300",
+            f"--evaluation.first_step_size {step_size}",
+            seeds=3,
+        )
+        for task, step_size in (("direction", 0.2), ("velocity", 0.1))
+    ),
+    *(
+        Run(
+            f"half_cheetah_{task}_methods/oracle_seed{{seed}}",
+            "oracle",
+            f"--config half_cheetah_{task} --config oracle{ORACLE}",
+        )
+        for task in ("direction", "velocity")
+    ),
     Run("ant_direction/seed{seed}", "evaluation", "--config ant_direction --iterations 35 --meta_batch_size 10"),
     Run(
         "ant_direction_gymnasium/seed{seed}",

@@ -21,8 +21,8 @@ def action_distribution(space: gymnasium.Space[Any]) -> Distribution:
     """Returns the distribution of actions of a space, which is over flat arrays that begin at 0.
 
     Args:
-        space: Space of one sub-environment's actions. A Box of A real numbers has a Gaussian, Discrete a categorical
-            distribution, MultiDiscrete one for each of its numbers, and MultiBinary a Bernoulli distribution.
+        space: Space of one sub-environment's actions. A Box of A real numbers has a Gaussian, Discrete a
+            categorical distribution, MultiDiscrete one for each of its numbers, and MultiBinary a Bernoulli one.
 
     Raises:
         UserError: If the space is another, or a Box of whole numbers.
@@ -30,8 +30,8 @@ def action_distribution(space: gymnasium.Space[Any]) -> Distribution:
     size = int(np.prod(space.shape or ()))
     if isinstance(space, Box) and not np.issubdtype(space.dtype, np.floating):
         raise UserError(
-            f"actions of {space} are whole numbers, which a Gaussian would round; give the environment a Discrete or "
-            "MultiDiscrete action space (gymnasium.wrappers.TransformAction)"
+            f"actions of {space} are whole numbers, which those of a Gaussian are not; give the environment a "
+            "Discrete or MultiDiscrete action space (gymnasium.wrappers.TransformAction)"
         )
     if isinstance(space, Box) and size:
         return DiagonalGaussian(size)

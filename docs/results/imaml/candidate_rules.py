@@ -91,11 +91,9 @@ class GaussNewton(ProximalPoint):
 
     exact = False
 
-    def objective(
-        self, losses: TaskLosses, params: Tensor, rule_params: Tensor, scale: float
-    ) -> ProximalObjective:
+    def objective(self, update: Update) -> ProximalObjective:
         """See `ProximalPoint.objective`."""
-        plain = super().objective(losses, params, rule_params, scale)
+        plain = super().objective(update)
         return GaussNewtonObjective(**{field.name: getattr(plain, field.name) for field in fields(plain)})
 
 

@@ -130,6 +130,7 @@ RUNS = [
         )
         for task in ("direction", "velocity")
     ),
+    Run("ant_velocity/seed{seed}", "evaluation", "--config ant_velocity --iterations 60 --meta_batch_size 10"),
     Run("ant_direction/seed{seed}", "evaluation", "--config ant_direction --iterations 35 --meta_batch_size 10"),
     Run(
         "ant_direction_gymnasium/seed{seed}",

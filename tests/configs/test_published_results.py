@@ -22,6 +22,7 @@ TRAINED_WITH = {
     "half_cheetah_velocity/seed0": "half_cheetah_velocity --iterations=110",
     "ant_direction/seed0": f"ant_direction {SHORTER.format(35, 10)}",
     "ant_direction_gymnasium/seed0": f"ant_direction_gymnasium {SHORTER.format(400, 10)}",
+    "ant_velocity/seed0": "ant_velocity --iterations=60 --meta_batch_size=10",
     "cartpole/seed0": "cartpole",
     "mountain_car/seed0": "mountain_car",
     "pendulum/seed0": "pendulum",

@@ -36,6 +36,7 @@ ROWS = {
     "`half_cheetah_velocity`, seed 2": ("half_cheetah_velocity/evaluation.json", 2, STEPS, 2),
     "`half_cheetah_direction`, three seeds": ("half_cheetah_direction/evaluation.json", None, STEPS, 2),
     "`half_cheetah_velocity`, three seeds": ("half_cheetah_velocity/evaluation.json", None, STEPS, 2),
+    "`ant_velocity`, still rising": ("ant_velocity/evaluation.json", 0, STEPS, 2),
     "`ant_direction`": ("ant_direction/evaluation.json", 0, STEPS, 2),
     "`ant_direction_gymnasium`, still rising": ("ant_direction_gymnasium/evaluation.json", 0, STEPS, 2),
     "MAML, 5 shots": ("sinusoid/maml_5_shots.json", 0, SINES, 3),

@@ -55,7 +55,15 @@ def assert_same(with_threads, function):
             assert torch.equal(found, single)
 
 
-@pytest.mark.parametrize("name", INNER_LOOPS)
+LONG = (
+    "imaml, learned weight",
+    "imaml, biases",
+    "linearized_imaml, implicit alone",
+)  # of the same classes as others
+INNER = [pytest.param(name, marks=pytest.mark.slow) if name in LONG else name for name in INNER_LOOPS]
+
+
+@pytest.mark.parametrize("name", INNER)
 def test_the_outer_step_of_every_inner_loop_is_the_same_with_any_number_of_threads(name, with_threads):
     assert_same(with_threads, lambda: outer_step(name))
 

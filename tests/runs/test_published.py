@@ -37,6 +37,7 @@ def test_names_are_those_of_files_and_of_configs():
     assert {name for name in names if "/" not in name} == {
         *(
             "ant_direction",
+            "ant_velocity",
             "ant_direction_gymnasium",
             "half_cheetah_direction",
             "half_cheetah_direction_gymnasium",

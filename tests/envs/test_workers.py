@@ -116,6 +116,8 @@ def is_running(pid):
 
 
 PROGRAM = """
+    import signal
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # which programs in the background do not have
     import numpy as np
     from mamlrl.sampling.build import EnvConfig, make_task_env
     config = EnvConfig("Pendulum-v1", {"horizon": 100}, {"m": {"uniform": [1, 2]}}, workers=3)
@@ -135,7 +137,10 @@ def test_no_worker_outlives_its_program(number):
         assert len(pids) == 3
         assert all(map(is_running, pids))
         program.send_signal(number)
-        program.wait(timeout=60)
+        try:
+            program.wait(timeout=60)
+        finally:
+            program.kill()
         deadline = time.monotonic() + 60
         while any(map(is_running, pids)) and time.monotonic() < deadline:
             time.sleep(0.02)

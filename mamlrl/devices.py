@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import shutil
+
 import torch
 
 from mamlrl.errors import UserError
@@ -31,3 +34,9 @@ def make_device(name: str, precision: str = "highest") -> torch.device:
         found = ["cpu", *(f"cuda:{index}" for index in range(torch.cuda.device_count()))]
         raise UserError(f"device: there is no {name} here; there are: {', '.join(found)}")
     return device
+
+
+def missing_compiler(device: torch.device) -> str | None:
+    """Returns the C++ compiler that PyTorch would compile with for a device, if it needs one that is not there."""
+    compiler = os.environ.get("CXX", "g++")
+    return compiler if device.type == "cpu" and shutil.which(compiler) is None else None

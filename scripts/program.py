@@ -6,6 +6,7 @@ import os
 import sys
 from collections.abc import Callable, Sequence
 from contextlib import redirect_stdout
+from functools import partial
 from typing import TYPE_CHECKING, Any, cast
 
 from mamlrl.console import Stream, note, reserve_standard_streams
@@ -50,35 +51,32 @@ def _is_written(output: Stream) -> bool:
 
 
 def _status(program: Callable[[Sequence[str]], int], arguments: Sequence[str]) -> int:
+    run = partial(program, arguments)
     try:
-        if not {"RANK", "WORLD_SIZE"} <= os.environ.keys():
-            return program(arguments)
-        return _in_team(program, arguments)
+        return _within_memory(partial(_in_team, run) if {"RANK", "WORLD_SIZE"} <= os.environ.keys() else run)
     except UserError as error:
         note(f"mamlrl: {' '.join(str(error).splitlines())}")
-        return 2
-    except MemoryError as error:
-        note(f"mamlrl: {_without_memory(error)}")
         return 2
     except KeyboardInterrupt:
         return 130
 
 
-def _without_memory(error: MemoryError) -> str:
-    remedy = "lower meta_batch_size, sampling.episodes_per_task or env.kwargs.horizon"
-    return f"not enough memory ({error}); {remedy}"
+def _within_memory(run: Callable[[], int]) -> int:
+    """Runs a program; too little memory becomes an error of the user's."""
+    try:
+        return run()
+    except MemoryError as error:
+        remedy = "lower meta_batch_size, sampling.episodes_per_task or env.kwargs.horizon"
+        raise UserError(f"not enough memory ({error}); {remedy}") from error
 
 
-def _in_team(program: Callable[[Sequence[str]], int], arguments: Sequence[str]) -> int:
+def _in_team(run: Callable[[], int]) -> int:
     """Runs a program that was started as one of several processes, of which one alone prints."""
     from mamlrl.distributed.joining import joined, quiet_unless_first, tells  # noqa: PLC0415 (takes long)
 
     try:
         with quiet_unless_first(), joined():
-            try:
-                return program(arguments)
-            except MemoryError as error:
-                raise UserError(_without_memory(error)) from error
+            return _within_memory(run)
     except UserError as error:
         if tells(error):
             raise

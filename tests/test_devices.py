@@ -1,7 +1,7 @@
 import pytest
 import torch
 
-from mamlrl.devices import make_device
+from mamlrl.devices import make_device, missing_compiler
 from mamlrl.errors import UserError
 
 
@@ -22,3 +22,11 @@ def test_precision_is_that_of_pytorch_and_single_by_default(precision, tf32):
         make_device("cpu")
     assert torch.get_float32_matmul_precision() == "highest"
     assert not torch.backends.cudnn.allow_tf32
+
+
+def test_a_compiler_is_missed_on_the_cpu_alone(monkeypatch):
+    monkeypatch.setenv("CXX", "no-such-compiler")
+    assert missing_compiler(torch.device("cpu")) == "no-such-compiler"
+    assert missing_compiler(torch.device("cuda")) is None
+    monkeypatch.setenv("CXX", "sh")  # something that is there
+    assert missing_compiler(torch.device("cpu")) is None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Self
 
 import torch
 
@@ -77,6 +77,11 @@ class Share:
     tasks: range
     total: int
 
+    @classmethod
+    def whole(cls, total: int) -> Self:
+        """Returns all of a meta-batch."""
+        return cls(range(total), total)
+
     @property
     def is_all(self) -> bool:
         """Whether this process has all tasks."""
@@ -112,7 +117,7 @@ def share_if_enough(total: int) -> Share:
     Args:
         total: Number of tasks.
     """
-    return share_of("tasks", total) if total >= size() else Share(range(total), total)
+    return share_of("tasks", total) if total >= size() else Share.whole(total)
 
 
 def check_own_gpu(name: str) -> None:

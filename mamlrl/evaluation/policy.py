@@ -41,7 +41,7 @@ class PolicyEvaluator:
 
     def __init__(self, experiment: PolicyExperiment, validation: bool = False, share: Share | None = None) -> None:
         settings = experiment.evaluation
-        share = share or Share(range(settings.tasks), settings.tasks)
+        share = share or Share.whole(settings.tasks)
         shots = settings.adaptation_episodes or settings.episodes_per_task
         split: Split = "validation" if validation else "test"
         self._experiment = experiment

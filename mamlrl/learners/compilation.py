@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import os
-import shutil
 from collections.abc import Callable
 from typing import Any
 
 import torch
 
 from mamlrl.adaptation.estimator import Estimator
+from mamlrl.devices import missing_compiler
 from mamlrl.errors import UserError
 from mamlrl.experiments.supervised import SupervisedExperiment
 from mamlrl.networks.network import Network
@@ -25,8 +24,8 @@ def check_compiles(
         )
     if not network.compiles:
         raise UserError(f"compile: the network for {config.data.dataset} cannot be compiled; set it to false")
-    compiler = os.environ.get("CXX", "g++")
-    if device.type == "cpu" and shutil.which(compiler) is None:
+    compiler = missing_compiler(device)
+    if compiler:
         raise UserError(f"compile: there is no C++ compiler {compiler} here; install one, or set compile to false")
 
 

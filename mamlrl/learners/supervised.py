@@ -155,7 +155,7 @@ class SupervisedLearner(GradientMetaLearner):
         adaptation = self.inner_loop.adapt(self.params, self._validation.support)
         objective = self.inner_loop.objective(adaptation, self._validation.query)
         measured = self.inner_loop.measure(self.tasks, adaptation, self._validation.query)
-        norms = {"": [update.gradients[0].norm(dim=1) for update in adaptation.updates]}
+        norms = {"gradients": [update.gradients[0].norm(dim=1) for update in adaptation.updates]}
         mine = {name: list(map(torch.from_numpy, steps)) for name, steps in measured.items()}
         values = of_all_tasks(mine | norms, self._validation_share)
         metrics: Metrics = {ITERATION: self.iteration}
@@ -167,7 +167,7 @@ class SupervisedLearner(GradientMetaLearner):
                 check_finite("the loss after adaptation to the validation tasks", values[name][-1])
         gradient = objective.gradient()
         check_finite("the meta-gradient on the validation tasks", gradient)
-        metrics |= inner_gradient_norms(values[""])
+        metrics |= inner_gradient_norms(values["gradients"])
         metrics[META_GRADIENT_NORM] = float(gradient.norm())
         metrics |= combined(objective.metrics(), len(self._validation_share.tasks))
         return {**metrics, **seconds(self.seconds)}

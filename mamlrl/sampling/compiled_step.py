@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import shutil
 import warnings
 from time import perf_counter
 
@@ -12,6 +10,7 @@ import torch
 from torch._dynamo.exc import TorchDynamoException
 
 from mamlrl.console import note
+from mamlrl.devices import missing_compiler
 from mamlrl.envs import TaskEnv
 from mamlrl.envs.arrays import Array
 from mamlrl.errors import TaskEnvError, UserError, one_line
@@ -81,8 +80,8 @@ def _check_compiles(env: TaskEnv, name: str) -> None:
             f"sampling.compile: {name} works on NumPy arrays, which PyTorch cannot compile; use --device cuda, or "
             "env.kwargs.array_module torch if the environment takes it, or set sampling.compile to false"
         )
-    compiler = os.environ.get("CXX", "g++")
-    if torch.device(env.device).type == "cpu" and shutil.which(compiler) is None:
+    compiler = missing_compiler(torch.device(env.device))
+    if compiler:
         raise UserError(
             f"sampling.compile: there is no C++ compiler {compiler} here; install one, or set it to false"
         )

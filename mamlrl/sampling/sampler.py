@@ -71,7 +71,7 @@ class Sampler:
             self.num_tasks += self.groups[-1].num_tasks
         size = prod(self.env.single_observation_space.shape or ())
         self.normalizer = ObservationNormalizer.empty(size) if config.normalize_observations else None
-        self.share = share or Share(range(self.num_tasks), self.num_tasks)
+        self.share = share or Share.whole(self.num_tasks)
         self._sizes = [group.num_tasks for group in self.groups]
         self._config = config
         self._device = device
@@ -157,7 +157,7 @@ class Sampler:
     def _lengths(self, rounds: Sequence[Rollouts]) -> list[Tensor]:
         """Returns how long the episodes of all tasks are, those of other processes included, for each round."""
         mine = [rollouts.mask.sum(dim=2).cpu() for rollouts in rounds]
-        parts = gather(mine) if not self.share.is_all else [mine]
+        parts = [mine] if self.share.is_all else gather(mine)
         return [torch.cat(lengths).to(self._device) for lengths in zip(*parts, strict=True)]
 
     def _collect(self, params: Tensor, randomness: Randomness, deterministic: bool) -> Rollouts:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from marks import slow
 from programs import TESTS, TINY, deterministic_rows, run
 from teams import free_port, program_team, refusal_of, start_team
 
@@ -76,7 +77,7 @@ def test_without_the_first_process_another_tells(tmp_path):
     assert lines == ["mamlrl: of 3 processes, 0 has ended, or cannot be reached"]
 
 
-@pytest.mark.parametrize("rank", [pytest.param(0, marks=pytest.mark.slow), 1])
+@pytest.mark.parametrize("rank", [*slow(0), 1])
 def test_a_signal_to_one_process_stops_all_after_the_meta_iteration(rank, tmp_path):
     def stop(each):
         if each == rank:

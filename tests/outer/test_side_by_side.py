@@ -5,6 +5,7 @@ import threading
 import pytest
 import torch
 from adapted_problems import INNER_LOOPS, TASKS, solve_problem
+from marks import slow
 from programs import TINY
 from random_rollouts import make_rollouts
 
@@ -55,15 +56,11 @@ def assert_same(with_threads, function):
             assert torch.equal(found, single)
 
 
-LONG = (
-    "imaml, learned weight",
-    "imaml, biases",
-    "linearized_imaml, implicit alone",
-)  # of the same classes as others
-INNER = [pytest.param(name, marks=pytest.mark.slow) if name in LONG else name for name in INNER_LOOPS]
+OF_THE_SAME_CLASSES = ("imaml, learned weight", "imaml, biases", "linearized_imaml, implicit alone")  # as others
+OTHERS = [name for name in INNER_LOOPS if name not in OF_THE_SAME_CLASSES]
 
 
-@pytest.mark.parametrize("name", INNER)
+@pytest.mark.parametrize("name", [*OTHERS, *slow(*OF_THE_SAME_CLASSES)])
 def test_the_outer_step_of_every_inner_loop_is_the_same_with_any_number_of_threads(name, with_threads):
     assert_same(with_threads, lambda: outer_step(name))
 

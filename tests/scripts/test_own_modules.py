@@ -6,6 +6,7 @@ import sys
 
 import pytest
 import yaml
+from marks import slow
 from programs import ONE, TESTS
 
 MODULE = """
@@ -109,14 +110,7 @@ def test_a_module_that_is_not_found_gives_one_line(mamlrl, run_by_rule):
 
 
 @pytest.mark.parametrize(
-    "program",
-    [
-        ("evaluate",),
-        *(
-            pytest.param(program, marks=pytest.mark.slow)
-            for program in (("train", "--resume", "--output"), ("video", "--output=film.gif"))
-        ),
-    ],
+    "program", [("evaluate",), *slow(("train", "--resume", "--output"), ("video", "--output=film.gif"))]
 )
 def test_a_checkpoint_does_not_decide_alone_what_is_imported(mamlrl, run_by_rule, program):
     refused = mamlrl(*program, run_by_rule[0])

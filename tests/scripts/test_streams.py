@@ -11,6 +11,7 @@ from functools import partial
 from pathlib import Path
 
 import pytest
+from marks import slow
 from programs import ONE, TESTS, TINY, deterministic_rows, run
 
 from mamlrl.console import Stream, is_terminal, note
@@ -23,6 +24,7 @@ from mamlrl.scripts.program import run_program
 pytestmark = pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")
 COMMAND = f"{sys.executable} -m mamlrl_command"
 NO_TEXT = ["2>&-", "2>/dev/full", "2>&1 | true", ">&- 2>&-", ">/dev/full 2>/dev/full", "<&- >&- 2>&-"]
+FEW = ["2>&1 | true", ">&- 2>&-"]  # of these
 
 
 def shell(line):
@@ -38,10 +40,7 @@ def trained(tmp_path_factory):
     return folder
 
 
-@pytest.mark.parametrize(
-    "streams",
-    [*NO_TEXT[2:4], *(pytest.param(each, marks=pytest.mark.slow) for each in [*NO_TEXT[:2], *NO_TEXT[4:]])],
-)
+@pytest.mark.parametrize("streams", [*FEW, *slow(*(each for each in NO_TEXT if each not in FEW))])
 def test_training_needs_nobody_to_read_its_words(tmp_path, streams):
     options = " ".join(f"'{option}'" for option in [*TINY, "--iterations=3"])
     result = shell(f"{COMMAND} train {options} --output {tmp_path}/run {streams}")
@@ -87,7 +86,7 @@ def test_paths_that_stdout_cannot_encode_are_printed_with_escapes(tmp_path, trai
     assert result.stdout.startswith(f"{tmp_path}/l\\xe4ufe")
 
 
-@pytest.mark.parametrize("delay", [0.2, 0.7, *(pytest.param(each, marks=pytest.mark.slow) for each in (2.0, 3.0))])
+@pytest.mark.parametrize("delay", [0.2, 0.7, *slow(2.0, 3.0)])
 def test_ctrl_c_while_the_program_starts_is_silent(tmp_path, delay):
     options = [*TINY, "--iterations=1000000", "--output", str(tmp_path / "run")]
     command = [sys.executable, "-m", "mamlrl_command", "train", *options]

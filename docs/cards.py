@@ -1,11 +1,12 @@
 """Writes a card for every checkpoint in docs/results: what it is, how it was trained, what its evaluation gave.
 
-`make docs` runs it; a new checkpoint needs a line in `RUNS`.
+`make docs` runs it; a new checkpoint needs a line in `RUNS`, unless a comparison, `CONFIG_methods`, has it.
 """
 
 from __future__ import annotations
 
 import json
+import shlex
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -14,6 +15,8 @@ import torch
 import yaml
 
 from mamlrl.experiments.experiment import Experiment
+from mamlrl.reproduction.recipe import Recipe
+from mamlrl.reproduction.recipe_files import read_recipe, recipe_names
 from mamlrl.runs.checkpoints import load_checkpoint
 from mamlrl.runs.published import CARDS
 
@@ -41,7 +44,6 @@ class Run(NamedTuple):
     kept: str = "latest.pt"
 
 
-METHODS = ("maml", "first_order", "meta_sgd", "imaml", "promp", "linearized_imaml", "e_maml", "context")
 AVERAGED = "python docs/results/sinusoid/averaged_networks.py"
 HUNDRED_PULLS = (
     " --sampling.episodes_per_task 100 --evaluation.episodes_per_task 100 --meta_batch_size 100 --iterations 40"
@@ -49,34 +51,11 @@ HUNDRED_PULLS = (
 TWENTY_FIVE_EPISODES = (
     " --sampling.episodes_per_task 25 --evaluation.episodes_per_task 25 --meta_batch_size 50 --iterations 100"
 )
-ORACLE = " --meta_batch_size 20 --iterations 400 --trust_region.max_kl 0.02 --trust_region.cg_iterations 10"
 PRETRAINED = "python docs/results/strokes/pretrain.py docs/results/strokes"
 RUNS = [
     Run("navigation2d/seed{seed}", "episodes", "--config navigation2d", seeds=3),
     Run("navigation2d_tuned/seed{seed}", "episodes", "--config navigation2d_tuned", seeds=3),
     Run("navigation2d_text/seed{seed}", "episodes", "--config navigation2d_text", seeds=3, kept="best.pt"),
-    *(
-        Run(
-            f"navigation2d_methods/{method}_seed{{seed}}",
-            method,
-            f"--config navigation2d --config {method} --meta_batch_size 20 --iterations 60",
-            seeds=3,
-        )
-        for method in METHODS
-    ),
-    Run(
-        "navigation2d_methods/pretrained_seed{seed}",
-        "pretrained",
-        "--config navigation2d --config pretrained --meta_batch_size 5 --iterations 200",
-        "--evaluation.first_step_size 0.2",
-        seeds=3,
-    ),
-    Run(
-        "navigation2d_methods/oracle_seed{seed}",
-        "oracle",
-        "--config navigation2d --config oracle --meta_batch_size 5 --iterations 200",
-        seeds=3,
-    ),
     Run(
         "imaml/implicit_seed{seed}",
         "implicit",
@@ -100,35 +79,6 @@ RUNS = [
         "evaluation",
         "--config half_cheetah_velocity --iterations 110",
         seeds=3,
-    ),
-    Run(
-        "half_cheetah_direction_methods/linearized_imaml_seed{seed}",
-        "linearized_imaml",
-        "--config half_cheetah_direction --config linearized_imaml --adaptation.proximal.weight 10 "
-        "--adaptation.step_size 0.08 --iterations 100",
-    ),
-    Run(
-        "half_cheetah_direction_methods/context_seed{seed}",
-        "context",
-        "--config half_cheetah_direction --config context --iterations 100",
-    ),
-    *(
-        Run(
-            f"half_cheetah_{task}_methods/pretrained_seed{{seed}}",
-            "pretrained",
-            f"--config half_cheetah_{task} --config pretrained --meta_batch_size 5 --iterations 300",
-            f"--evaluation.first_step_size {step_size}",
-            seeds=3,
-        )
-        for task, step_size in (("direction", 0.2), ("velocity", 0.1))
-    ),
-    *(
-        Run(
-            f"half_cheetah_{task}_methods/oracle_seed{{seed}}",
-            "oracle",
-            f"--config half_cheetah_{task} --config oracle{ORACLE}",
-        )
-        for task in ("direction", "velocity")
     ),
     Run("ant_velocity/seed{seed}", "evaluation", "--config ant_velocity --iterations 60 --meta_batch_size 10"),
     Run("ant_direction/seed{seed}", "evaluation", "--config ant_direction --iterations 35 --meta_batch_size 10"),
@@ -210,10 +160,30 @@ RUNS = [
 ]
 
 
+def compared() -> Iterator[Run]:
+    """Yields the runs of comparisons, whose options are those of the recipes."""
+    for folder in sorted(RESULTS.glob("*_methods")):
+        recipe = kept_recipe(folder)
+        for method in recipe.methods:
+            seeds = len(list(folder.glob(f"{method}_seed*.pt")))
+            if seeds:
+                options = " ".join(shlex.join(option.split("=", 1)) for option in recipe.options(method))
+                yield Run(f"{folder.name}/{method}_seed{{seed}}", method, options, seeds=seeds)
+
+
+def kept_recipe(folder: Path) -> Recipe:
+    """Returns the recipe whose runs a folder keeps: its own `recipe.yaml`, or the shipped one of its config."""
+    own = folder / "recipe.yaml"
+    if own.exists():
+        return read_recipe(str(own))
+    config = folder.name.removesuffix("_methods")
+    return next(recipe for name in recipe_names() if (recipe := read_recipe(name)).config == config)
+
+
 def cards() -> dict[str, dict[str, Any]]:
     """Returns the cards by folder and by name of the checkpoint."""
     found: dict[str, dict[str, Any]] = {}
-    for run in RUNS:
+    for run in (*RUNS, *compared()):
         for name, card in _cards(run):
             folder, _, stem = name.partition("/")
             found.setdefault(folder, {})[stem] = card
@@ -248,8 +218,10 @@ def _evaluation(name: str, run: Run, experiment: Experiment) -> dict[str, Any]:
     sizes = {"tasks": tasks, "steps": len(record["steps"]) - 1}
     others = {key: size for key, size in sizes.items() if getattr(experiment.evaluation, key) != size}
     options = [f"--evaluation.{key} {size}" for key, size in others.items()]
+    choice = record.get("step_size_choice")  # on validation tasks
+    chosen = [f"--evaluation.first_step_size {choice['step_size']}"] if choice else []
     return {
-        "command": " ".join(filter(None, [f"mamlrl evaluate {name}", *options, run.evaluate])),
+        "command": " ".join(filter(None, [f"mamlrl evaluate {name}", *options, run.evaluate, *chosen])),
         "file": f"{run.evaluation}.json",
         "metric": record.get("metric", "return"),
         "tasks": tasks,

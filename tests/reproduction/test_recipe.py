@@ -12,7 +12,8 @@ from mamlrl.experiments.files import config_names
 from mamlrl.reproduction.recipe import Method
 from mamlrl.reproduction.recipe_files import read_recipe, recipe_names
 
-NAMES = ["ant_direction", "ant_velocity", "half_cheetah_direction", "half_cheetah_velocity", "images"]
+NAMES = ["ant_direction", "ant_velocity", "half_cheetah_direction", "half_cheetah_velocity"]
+NAMES += ["images", "images_20way_1shot", "images_20way_5shot", "images_5way_5shot"]
 NAMES += ["navigation2d", "sinusoid", "strokes"]
 # PROTOCOL of the paper: text and tables, no plots
 TABLES = {

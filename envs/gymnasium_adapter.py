@@ -9,6 +9,7 @@ from typing import Any
 import gymnasium
 from gymnasium.spaces import Box
 
+from mamlrl.envs.adapter.closing import closed_after
 from mamlrl.envs.adapter.flattening import flattened
 from mamlrl.envs.adapter.own_tasks import SampleTasks, SetTask, tasks_of_environment, tasks_of_functions
 from mamlrl.envs.adapter.probe import check_episode
@@ -89,7 +90,7 @@ class GymnasiumFamily:
         if horizon is not None and self._takes_limit:
             kwargs["max_episode_steps"] = horizon
         env = self._make(kwargs, has_tasks=bool(tasks) or self._find_tasks is not tasks_of_environment)
-        try:
+        with closed_after(self._name, env):
             source = VariedTasks(tasks, env, kwargs, held_out) if tasks else self._find_tasks(env)
             if source is None:
                 raise NoTasksError(self._name)
@@ -100,8 +101,6 @@ class GymnasiumFamily:
             if render_mode not in (None, *env.metadata.get("render_modes", ())):
                 raise UserError(f"env.id: {self._name} cannot be drawn: it has no render mode {render_mode}")
             spec, spaces, metadata = env.spec, (env.observation_space, env.action_space), env.metadata
-        finally:
-            env.close()
         check_episode(self._name, Recipe(partial(self._make_env, **kwargs), source, *spaces, horizon, info))
         drawn = kwargs if render_mode is None else {**kwargs, "render_mode": render_mode}
         recipe = Recipe(partial(self._make_env, **drawn), source, *spaces, horizon, info)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import textwrap
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 
 import gymnasium
@@ -12,7 +13,7 @@ from gymnasium.spaces import Box, Dict, Discrete, MultiBinary, MultiDiscrete, On
 from gymnasium.spaces.utils import flatdim
 from gymnasium.wrappers import FlattenObservation
 
-from mamlrl.errors import UserError
+from mamlrl.errors import FOREIGN_ERRORS, UserError
 
 MOST_NUMBERS = 64 * 64 * 3  # of an observation
 FLAT = (Box, Discrete, MultiDiscrete, MultiBinary)
@@ -55,7 +56,8 @@ def flattened(
         try:
             _check_space(name, env.observation_space)
         except UserError:
-            env.close()
+            with suppress(*FOREIGN_ERRORS):
+                env.close()
             raise
         return env if is_vector(env.observation_space) else FlatObservation(env)
 

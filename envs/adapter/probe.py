@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from mamlrl.envs.adapter.closing import closed_after
 from mamlrl.envs.adapter.sub_env import Recipe, SubEnv
 from mamlrl.envs.task_env import SubEnvError
 from mamlrl.errors import FOREIGN_ERRORS, UserError, one_line
@@ -26,13 +27,11 @@ def check_episode(name: str, recipe: Recipe) -> None:
     """
     env = SubEnv(recipe, 0)
     rng = np.random.default_rng(0)
-    try:
+    with closed_after(name, env):
         _check_keywords(name, recipe)
         for attempt in range(ATTEMPTS):
             if _survives(name, env, rng, attempt) or recipe.horizon == 1:
                 return
-    finally:
-        env.close()
     raise UserError(f"env.id: {name} ends every episode in its first step; there is nothing to learn from")
 
 
@@ -40,11 +39,14 @@ def _check_keywords(name: str, recipe: Recipe) -> None:
     """Makes the environments of the lowest and the highest arguments, where tasks vary any."""
     for corner in (recipe.tasks.space.low, recipe.tasks.space.high):
         keywords = recipe.tasks.keywords(corner.astype(np.float64))
+        if not keywords:
+            continue
         try:
-            if keywords:
-                recipe.make(**keywords).close()
+            env = recipe.make(**keywords)
         except FOREIGN_ERRORS as error:
             raise UserError(f"env.tasks: {name} cannot be made with {keywords}: {one_line(error)}") from error
+        with closed_after(name, env):
+            pass
 
 
 def _survives(name: str, env: SubEnv, rng: np.random.Generator, seed: int) -> bool:

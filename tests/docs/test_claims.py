@@ -2,6 +2,7 @@
 
 import json
 import re
+import shlex
 from pathlib import Path
 
 import numpy as np
@@ -9,6 +10,7 @@ import pytest
 from programs import run
 
 from mamlrl.evaluation.evaluation import mean_interval
+from mamlrl.runs.published import published_card
 
 ROOT = Path(__file__).parents[2]
 RESULTS = ROOT / "docs" / "results"
@@ -103,9 +105,11 @@ def test_every_row_with_an_interval_is_checked():
 
 @pytest.mark.slow
 @pytest.mark.parametrize("path", CHECKPOINTS, ids=lambda path: path.parent.name)
-def test_evaluate_makes_the_file(path, tmp_path):
+def test_the_commands_of_cards_make_the_file(path, tmp_path):
     checkpoints = sorted(path.parent.glob("seed*.pt"))
-    assert run("evaluate", *checkpoints, "--json", tmp_path / "evaluation.json") == 0
+    card = published_card(f"{path.parent.name}/{checkpoints[0].stem}")  # other seeds have its options
+    options = shlex.split(card["evaluation"]["command"])[3:]
+    assert run("evaluate", *checkpoints, *options, "--json", tmp_path / "evaluation.json") == 0
     recorded, made = (json.loads(file.read_text()) for file in (path, tmp_path / "evaluation.json"))
     for before, now in zip(recorded, made, strict=True):
         means = [[row["mean"] for row in record["steps"]] for record in (before, now)]

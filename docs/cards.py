@@ -30,7 +30,7 @@ class Run(NamedTuple):
     Attributes:
         name: Checkpoints of the runs; `{seed}` stands for the seed.
         evaluation: File with their evaluations.
-        train: Options of `mamlrl train`, or another command.
+        train: Options of `mamlrl train`, or what else trained them.
         evaluate: Options of `mamlrl evaluate`, beside the numbers of tasks and steps.
         seeds: Number of seeds, 0, 1, ...
         kept: Which checkpoint of the run it is.
@@ -51,7 +51,8 @@ HUNDRED_PULLS = (
 TWENTY_FIVE_EPISODES = (
     " --sampling.episodes_per_task 25 --evaluation.episodes_per_task 25 --meta_batch_size 50 --iterations 100"
 )
-PRETRAINED = "python docs/results/strokes/pretrain.py docs/results/strokes"
+PRETRAINED = "an earlier script; of the same kind is mamlrl train --config strokes --config pretrained_classes"
+NEW_HEAD = " --classifier.new_head random"
 RUNS = [
     Run("navigation2d/seed{seed}", "episodes", "--config navigation2d", seeds=3),
     Run("navigation2d_tuned/seed{seed}", "episodes", "--config navigation2d_tuned", seeds=3),
@@ -155,7 +156,12 @@ RUNS = [
         "--config kanji_5way_1shot --config random --iterations 0",
         "--evaluation.first_step_size 0.4",
     ),
-    Run("strokes/random_head_seed{seed}", "random_head", PRETRAINED, "--evaluation.first_step_size 0.1"),
+    Run(
+        "strokes/random_head_seed{seed}",
+        "random_head",
+        PRETRAINED + NEW_HEAD,
+        "--evaluation.first_step_size 0.1",
+    ),
     Run("strokes/zero_head_seed{seed}", "zero_head", PRETRAINED, "--evaluation.first_step_size 0.03"),
 ]
 
@@ -195,7 +201,7 @@ def _cards(run: Run) -> Iterator[tuple[str, dict[str, Any]]]:
         name = run.name.format(seed=seed)
         path = RESULTS / f"{name}.pt"
         experiment, state = load_checkpoint(path)
-        by_script = run.train.startswith("python")
+        by_script = not run.train.startswith("--config")
         command = run.train if by_script else f"mamlrl train {run.train} --seed {seed} --output RUN"
         yield (
             name,

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from mamlrl.evaluation.build import evaluate
     from mamlrl.evaluation.evaluation import Evaluation
     from mamlrl.evaluation.step_size import choose_step_size
+    from mamlrl.experiments.classifier import ClassifierExperiment
     from mamlrl.experiments.command_line import load_config
     from mamlrl.experiments.experiment import Experiment
     from mamlrl.experiments.objects import with_settings
@@ -48,6 +49,7 @@ __all__ = [
     "AdaptivePolicy",
     "Callback",
     "CallbackError",
+    "ClassifierExperiment",
     "Config",
     "Episode",
     "Evaluation",
@@ -86,6 +88,7 @@ _HOMES = {
     "AdaptivePolicy": "mamlrl.deployment.policy",
     "Callback": "mamlrl.runs.callbacks",
     "CallbackError": "mamlrl.runs.callbacks",
+    "ClassifierExperiment": "mamlrl.experiments.classifier",
     "Config": "mamlrl.experiments.policy:PolicyExperiment",  # its name before there were kinds of experiments
     "Episode": "mamlrl.deployment.episodes",
     "Evaluation": "mamlrl.evaluation.evaluation",

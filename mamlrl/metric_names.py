@@ -17,6 +17,7 @@ STEPS_PER_SECOND = "env_steps_per_second"  # while episodes were sampled; like a
 RETURN, RETURN_STD, WORST_RETURN = "return", "return_std", "worst_return"  # over tasks
 KL = "kl"
 META_GRADIENT_NORM = "gradient_norm/meta"
+CLASS_CROSS_ENTROPY, CLASS_ACCURACY = "classes/cross_entropy", "classes/accuracy"  # over all classes, in training
 SECONDS = "seconds/"
 VALIDATION = "validation/"  # begins the names of what is measured on validation tasks
 _AFTER_STEP = "/step_"

@@ -17,7 +17,8 @@ from mamlrl.settings.choices import Registry
 
 # (experiment of the kind, meta-parameters) -> evaluation; other arguments of `evaluate` are keywords, if given
 EVALUATIONS: Registry[Callable[..., Evaluation]] = Registry(
-    "evaluation", {"policy": evaluate_policy, "supervised": evaluate_supervised}
+    "evaluation",
+    {"policy": evaluate_policy, "supervised": evaluate_supervised, "classifier": evaluate_supervised},
 )
 
 

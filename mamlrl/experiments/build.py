@@ -1,15 +1,35 @@
 """The kinds of experiment by name."""
 
 from mamlrl.errors import UserError
+from mamlrl.experiments.classifier import ClassifierExperiment
 from mamlrl.experiments.experiment import Experiment
 from mamlrl.experiments.policy import PolicyExperiment
 from mamlrl.experiments.supervised import SupervisedExperiment
 from mamlrl.settings.choices import Registry, shown
 
 KINDS: Registry[type[Experiment]] = Registry(
-    "kind", {"policy": PolicyExperiment, "supervised": SupervisedExperiment}
+    "kind",
+    {"policy": PolicyExperiment, "supervised": SupervisedExperiment, "classifier": ClassifierExperiment},
 )
 DEFAULT_KIND = "policy"
+
+
+def extends(kind: str, other: str) -> bool:
+    """Returns whether experiments of a kind have all settings of another one, or are of that one.
+
+    Args:
+        kind: A name in `KINDS`.
+        other: Another one, or the same.
+
+    Raises:
+        UserError: If there is no such kind.
+
+    Example:
+        >>> extends("classifier", "supervised"), extends("supervised", "classifier")
+        (True, False)
+    """
+    mine, theirs = KINDS.choose("kind", kind), KINDS.choose("kind", other)
+    return kind == other or (mine is not theirs and issubclass(mine, theirs))
 
 
 def check_kind(experiment: Experiment) -> None:

@@ -78,12 +78,14 @@ class CommandLine:
         Raises:
             UserError: If a setting cannot be used.
         """
-        parser = experiment_parser(kind_of(self.settings, saved.kind if saved else None))
+        kind = kind_of(self.settings, saved.kind if saved else None)
+        parser = experiment_parser(kind)
         if saved is not None:
             parser.set_defaults(plain_experiment(saved))
         configs = [setting for setting in self.settings if _is_config(setting)]
         others = [setting for setting in self.settings if not _is_config(setting)]
-        return build_experiment(parser, parse(parser, [*configs, *others], self._own_keys()))
+        stated = [*configs, f"--kind={kind}", *others]  # which may extend that of the last config
+        return build_experiment(parser, parse(parser, stated, self._own_keys()))
 
     def configs(self) -> list[str]:
         """Returns the configs that the command line names, in their order."""

@@ -10,6 +10,7 @@ from mamlrl.evaluation.build import EVALUATIONS
 from mamlrl.evaluation.evaluation import Evaluation
 from mamlrl.experiments.build import KINDS, check_kind
 from mamlrl.experiments.experiment import Experiment, GradientExperiment
+from mamlrl.learners.classifier import ClassifierLearner
 from mamlrl.learners.gradient_meta_learner import GradientMetaLearner
 from mamlrl.learners.learner import Learner
 from mamlrl.learners.policy import MetaLearner
@@ -18,7 +19,7 @@ from mamlrl.settings.choices import Registry
 
 # experiment of the kind -> learner
 LEARNERS: Registry[Callable[[Any], Learner]] = Registry(
-    "learner", {"policy": MetaLearner, "supervised": SupervisedLearner}
+    "learner", {"policy": MetaLearner, "supervised": SupervisedLearner, "classifier": ClassifierLearner}
 )
 
 

@@ -111,19 +111,23 @@ class SupervisedLearner(GradientMetaLearner):
         """
         timer = PhaseTimer(self.device)
         self.randomness.begin(self.iteration)
-        with timer.phase("sampling"):
-            examples = self.sample()
         try:  # not a context around it all, which would take a fiftieth of the time
-            with timer.phase("step"):
-                params = self._descend(self.params, examples)
-            if not is_finite(params):
-                self._find_divergence(params, examples)
+            self.params = self._step(timer)
         except LearningError:
             with self.blamed():
                 raise
-        self.params = params
         self.iteration += 1
         self.seconds = timer.seconds
+
+    def _step(self, timer: PhaseTimer) -> Tensor:
+        """Draws a meta-batch and takes the outer step; returns new meta-parameters."""
+        with timer.phase("sampling"):
+            examples = self.sample()
+        with timer.phase("step"):
+            params = self._descend(self.params, examples)
+        if not is_finite(params):
+            self._find_divergence(params, examples)
+        return params
 
     def _find_divergence(self, params: Tensor, examples: Examples) -> None:
         """Takes an outer step again, which may have been compiled, to name the first number that is not finite."""
@@ -189,7 +193,7 @@ class SupervisedLearner(GradientMetaLearner):
         super().take_parameters(state)
 
     def _restore(self, state: dict[str, Any]) -> None:
-        super()._restore(state)
         if self._trained_classes is not None:  # a second time, the warning would be the same
             self._trained_classes = resumed(state, self.tasks.class_names)
+        super()._restore(state)
         self._earlier_classes = list(state.get(EARLIER, []))

@@ -7,6 +7,7 @@ from typing import Any
 
 from mamlrl.console import note
 from mamlrl.errors import UserError
+from mamlrl.experiments.build import extends
 from mamlrl.experiments.differences import MAY_CHANGE_ON_RESUME, OF_THE_MACHINE, differences
 from mamlrl.experiments.experiment import Experiment
 from mamlrl.learners.learner import Learner
@@ -94,8 +95,9 @@ def take_parameters(learner: Learner, source: Path) -> None:
 
 def _check_shapes(saved: SavedRun, learner: Learner) -> None:
     """Raises a UserError that names a setting that shapes parameters otherwise, though as many of them."""
-    if saved.experiment.kind != learner.config.kind:
-        raise UserError(f"kind: the checkpoint is of kind {saved.experiment.kind}, not {learner.config.kind}")
+    before, now = saved.experiment.kind, learner.config.kind
+    if not (extends(before, now) or extends(now, before)):
+        raise UserError(f"kind: the checkpoint is of kind {before}, not {now}")
     for key, before, now in differences(saved.experiment, learner.config):
         if key.rpartition(".")[2] in SHAPES:
             raise UserError(f"{key}: the checkpoint has {before}, not {now}")

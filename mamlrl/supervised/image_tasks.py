@@ -50,6 +50,11 @@ class ImageTasks(SupervisedTasks):
         _, channels, height, width = self.images.images.shape
         return ImageInterface((channels, height, width), self.ways, self.downsampling)
 
+    @property
+    def num_classes(self) -> int:
+        """See `SupervisedTasks.num_classes`; a rotation of a class is a class of its own."""
+        return len(self.images.counts)
+
     def make_network(self, config: NetworkConfig) -> Network:
         """The network for images that the config names; see `ImageInterface.make_network`."""
         return self.interface.make_network(config)
@@ -69,6 +74,17 @@ class ImageTasks(SupervisedTasks):
         self.check_enough(num_support, num_query)
         chosen = self._draw(rng, num_tasks, num_support + num_query)[part]
         return Examples(self._batch(chosen[..., :num_support]), self._batch(chosen[..., num_support:]))
+
+    def sample_classes(self, rng: np.random.Generator, num_examples: int) -> LabelledBatch:
+        """See `SupervisedTasks.sample_classes`; each example is of any class, and any of its images."""
+        counts, starts = self.images.counts, self.images.starts
+        classes = rng.integers(len(counts), size=num_examples)
+        chosen = starts[classes] + rng.integers(counts[classes])
+        return LabelledBatch(
+            observations=torch.from_numpy(self.images.images[chosen])[None],
+            weights=torch.full((1, num_examples), 1 / num_examples),
+            targets=torch.from_numpy(classes)[None],
+        )
 
     def measure(self, outputs: Tensor, targets: Tensor) -> dict[str, Tensor]:
         """The share of the samples that are classified correctly, and the mean cross-entropy in nats."""

@@ -54,6 +54,11 @@ class SupervisedTasks(ABC):
         """What a network takes from the data, of images; None where the settings say it all."""
         return None
 
+    @property
+    def num_classes(self) -> int:
+        """Number of classes that `sample_classes` draws from; 0 if it cannot, as where there are no classes."""
+        return 0
+
     @abstractmethod
     def make_network(self, config: NetworkConfig) -> Network:
         """Builds a network for the tasks.
@@ -81,6 +86,18 @@ class SupervisedTasks(ABC):
         """
         examples = self.sample(rng, num_tasks, num_support, num_query)
         return examples if part == slice(0, num_tasks) else examples.tasks(part)
+
+    def sample_classes(self, rng: np.random.Generator, num_examples: int) -> LabelledBatch:
+        """Draws examples of all classes at once, of which there are `num_classes`, each numbered in their order.
+
+        Args:
+            rng: Source of randomness.
+            num_examples: Number of examples.
+
+        Returns:
+            The examples as those of a single task.
+        """
+        raise NotImplementedError("without classes, there are no examples of all of them")
 
     @abstractmethod
     def measure(self, outputs: Tensor, targets: Tensor) -> dict[str, Tensor]:

@@ -13,7 +13,7 @@ from mamlrl.experiments.experiment import Experiment
 from mamlrl.runs.checkpoints import save_checkpoint
 
 OF_POLICIES = "is a setting of experiments of kind policy, and this one is of kind supervised"
-OF_SUPERVISED = "is a setting of experiments of kind supervised, and this one is of kind policy"
+OF_SUPERVISED = "is a setting of experiments of kind supervised or classifier, and this one is of kind policy"
 
 
 @pytest.fixture(scope="session")
@@ -37,8 +37,8 @@ def trained_sinusoid(tmp_path_factory):
         (['--evaluation={"queries": 3}'], [f"evaluation.queries {OF_SUPERVISED}"]),
         (["--kind=supervised"], ["config navigation2d is of kind policy", "--kind is of kind supervised"]),
         (["--config=sinusoid"], ["config navigation2d is of kind policy, config sinusoid is of"]),
-        (["--kind=polisy"], ["kind must be one of policy, supervised, got polisy; did you mean policy?"]),
-        (["--kind="], ["kind must be one of policy, supervised"]),
+        (["--kind=polisy"], ["policy, supervised, classifier, got polisy; did you mean policy?"]),
+        (["--kind="], ["kind must be one of policy, supervised, classifier"]),
         (["--kind"], ["--kind", "expected one argument"]),
         (["--kind=no_such_module:kind"], ["kind no_such_module:kind cannot be imported", "PYTHONPATH"]),
         (["--adaptation.estimator=no_such_module:rule"], ["adaptation.estimator", "cannot be imported"]),
@@ -81,7 +81,7 @@ def test_kinds_of_a_supervised_experiment(refused, options, words):
         ("kind: supervised\nenv:\n  id: x\n", ["config config.yaml", f"env.id {OF_POLICIES}"]),
         ("kind: supervised\npolicy: {min_std: 1}\n", ["config config.yaml", f"policy.min_std {OF_POLICIES}"]),
         ("kind: superviced\n", ["config config.yaml: kind must be one of", "did you mean supervised?"]),
-        ("kind: null\n", ["config config.yaml: kind must be one of policy, supervised, got null"]),
+        ("kind: null\n", ["config config.yaml: kind must be one of policy, supervised, classifier, got null"]),
         ("kind: [policy]\n", ["config config.yaml: kind must be text"]),
         ("kind: no_such_module:kind\n", ["config config.yaml: kind no_such_module:kind cannot be imported"]),
         ("kind: policy\nkind: policy\n", ["config config.yaml", "line 2", "kind", "line 1"]),
@@ -125,7 +125,7 @@ def test_kinds_in_config_files(refused, text, words):
         ("video", ["{0}", "--output=x.gif"], ["cannot be filmed", "kind must be one of policy, got supervised"]),
         ("compare", ["--checkpoint=good/checkpoints/best.pt", "--kind=supervised", "--output=c"],
          ["the checkpoint is of kind policy", "--kind is of kind supervised"]),
-        ("benchmark", ["--kind=polisy"], ["kind must be one of policy, supervised, got polisy"]),
+        ("benchmark", ["--kind=polisy"], ["kind must be one of policy, supervised, classifier, got polisy"]),
     ],
 )  # fmt: skip
 def test_kinds_of_saved_experiments(refused, good, trained_sinusoid, program, arguments, words):
@@ -157,9 +157,13 @@ def checkpoint_of_a_bare_kind(tmp_path, monkeypatch):
 @pytest.mark.parametrize(
     ("program", "arguments", "words"),
     [
-        ("train", ["--kind=bare", "--output=run"], ["kind", "policy, supervised, got bare"]),
-        ("evaluate", ["bare.pt"], ["bare.pt", "kind", "policy, supervised, got bare"]),
-        ("plot", ["paths", "bare.pt", "--output=x.png"], ["bare.pt", "kind", "policy, supervised, got bare"]),
+        ("train", ["--kind=bare", "--output=run"], ["kind", "policy, supervised, classifier, got bare"]),
+        ("evaluate", ["bare.pt"], ["bare.pt", "kind", "policy, supervised, classifier, got bare"]),
+        (
+            "plot",
+            ["paths", "bare.pt", "--output=x.png"],
+            ["bare.pt", "kind", "policy, supervised, classifier, got bare"],
+        ),
         ("video", ["bare.pt", "--output=x.gif"], ["bare.pt", "cannot be filmed", "kind", "policy, got bare"]),
         ("benchmark", ["--kind=bare"], ["there is no benchmark", "kind", "policy, supervised, got bare"]),
         ("compare", ["--kind=bare", "--output=c"], ["kind", "bare", "no meta-gradients"]),

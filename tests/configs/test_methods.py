@@ -8,6 +8,7 @@ import yaml
 
 from mamlrl.adaptation.build import make_estimator
 from mamlrl.errors import UserError
+from mamlrl.experiments.build import extends
 from mamlrl.experiments.command_line import load_config
 from mamlrl.experiments.files import config_names, config_path, method_names
 from mamlrl.networks.context import ContextPolicy
@@ -46,6 +47,7 @@ SPELLED_OUT = {
         "--adaptation.proximal.implicitness=0.5",
     ],
     "pretrained": ["--adaptation.steps=0"],
+    "pretrained_classes": ["--kind=classifier", "--adaptation.steps=5", "--adaptation.step_size=0.03"],
     "random": ["--iterations=0"],
     "oracle": ["--env.wrappers=[task_observation]", "--adaptation.steps=0", "--evaluation.steps=0"],
     "oracle_inputs": ["--data.task_inputs=true", "--adaptation.steps=0", "--evaluation.steps=0"],
@@ -54,13 +56,15 @@ SPELLED_OUT = {
 }
 FOR_ONE_KIND = {
     **dict.fromkeys(("promp", "imaml", "oracle", "context", "e_maml"), "policy"),
-    "oracle_inputs": "supervised",
+    **dict.fromkeys(("oracle_inputs", "pretrained_classes"), "supervised"),
 }
+STATED_KIND = {"pretrained_classes": "classifier"}
+EXAMPLES = {"pretrained_classes": "kanji_5way_1shot"}
 EXAMPLE = {"policy": "navigation2d", "supervised": "sinusoid"}
 
 
 def example_of(method):
-    return EXAMPLE[FOR_ONE_KIND.get(method, "policy")]
+    return EXAMPLES.get(method, EXAMPLE[FOR_ONE_KIND.get(method, "policy")])
 
 
 every_method = pytest.mark.parametrize("method", SPELLED_OUT)
@@ -77,8 +81,10 @@ def test_an_overlay_is_its_settings_spelled_out(method):
 
 
 @every_method
-def test_an_overlay_states_no_kind(method):
-    assert "kind" not in yaml.safe_load(Path(config_path(method)).read_text())
+def test_an_overlay_states_no_kind_but_one_that_extends_those_it_is_for(method):
+    stated = yaml.safe_load(Path(config_path(method)).read_text()).get("kind")
+    assert stated == STATED_KIND.get(method)
+    assert stated is None or extends(stated, FOR_ONE_KIND[method])
 
 
 @every_method
@@ -86,14 +92,15 @@ def test_an_overlay_states_no_kind(method):
 def test_an_overlay_goes_over_configs_of_its_kinds(name, method):
     options = [f"--config={method}"]
     if KIND_OF[name] != FOR_ONE_KIND.get(method, KIND_OF[name]):
-        with pytest.raises(UserError, match=f"^config {method}: "):
+        disagree = f"kind: config {name} is of kind {KIND_OF[name]}, config {method} is of kind "
+        with pytest.raises(UserError, match=f"^{disagree if method in STATED_KIND else f'config {method}: '}"):
             load_config(name, options)
         return
     config = load_config(name, options)
     network = MlpPolicy(1, DiagonalGaussian(1), (3,), "tanh")
     network = ContextPolicy(network, 2) if config.adaptation.adapted == "context" else network
     learned = network.num_parameters if method == "meta_sgd" else 0
-    assert config.kind == KIND_OF[name]
+    assert config.kind == STATED_KIND.get(method, KIND_OF[name])
     assert make_estimator(config.adaptation, network).rule.num_parameters == learned
 
 

@@ -7,16 +7,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from image_folders import make_omniglot
 
 from mamlrl import load_checkpoint, load_config, make_learner
 from mamlrl.losses.likelihood import negative_log_likelihood
 from mamlrl.losses.task_losses import TaskLosses
-from mamlrl.networks.categorical import Categorical
-from mamlrl.networks.convolution import ConvolutionalNetwork
-from mamlrl.supervised.build import make_supervised_tasks
 from mamlrl.supervised.sinusoid import Sinusoid
-from mamlrl.supervised.strokes import write_strokes
 
 RESULTS = Path(__file__).parents[2] / "docs" / "results"
 
@@ -72,38 +67,6 @@ def test_the_average_is_a_checkpoint_of_the_experiment(averaged_networks, tmp_pa
     config, state = load_checkpoint(tmp_path / "averaged.pt")
     assert config == load_config("sinusoid", ["--config=first_order"])
     assert state["params"].shape == make_learner(config).params.shape
-
-
-def test_a_pretrained_network_gets_new_heads(tmp_path):
-    data = make_omniglot(tmp_path / "data", characters=6)
-    options = ["--network.hidden_sizes=[4, 3]", "--data.ways=2", "--data.shots=1", "--data.queries=2"]
-    options += [f"--data.folder={data}", "--iterations=50", "--meta_batch_size=8", "--data.validation_tasks=2"]
-    load("strokes/pretrain.py").main([str(tmp_path / "out"), *options])
-    (config, zero), (_, random) = (
-        load_checkpoint(tmp_path / "out" / f"{name}_head_seed0.pt") for name in ("zero", "random")
-    )
-    learner = make_learner(config)
-    unflatten = learner.network.unflatten
-    start, zero, random = (unflatten(params) for params in (learner.params, zero["params"], random["params"]))
-    for name in learner.network.shapes:
-        if name.startswith("layer2."):
-            assert not zero[name].any()
-            assert torch.equal(random[name], start[name])
-        else:
-            assert torch.equal(zero[name], random[name])
-            assert not torch.equal(zero[name], start[name])
-
-
-def test_pretraining_learns_to_tell_all_classes_apart(tmp_path):
-    write_strokes(tmp_path, seed=0, alphabets=1, characters=4, images=6)
-    config = load_config("strokes", [f"--data.folder={tmp_path}", "--data.ways=2", "--iterations=200"])
-    images = make_supervised_tasks(config.data, "train").images
-    classes = np.repeat(np.arange(len(images.counts)), images.counts)
-    network = ConvolutionalNetwork((1, 28, 28), Categorical(len(images.counts)), (8, 8))
-    params = load("strokes/pretrain.py").pretrain(network, images, config)
-    outputs = network(params, torch.from_numpy(images.images))
-    accuracy = (outputs.argmax(dim=-1) == torch.from_numpy(classes)).double().mean()
-    assert accuracy > 2 / len(images.counts)
 
 
 @pytest.mark.parametrize("folder", sorted(path.parent.name for path in RESULTS.glob("*_methods/table.md")))

@@ -56,6 +56,6 @@ def test_what_kinds_share_is_written_once():
     kinds = {}
     for key, kind, *_ in ROWS:
         kinds.setdefault(key.strip("`"), []).append(kind)
-    assert kinds["adaptation.steps"] == ["policy, supervised"]
+    assert kinds["adaptation.steps"] == ["policy, supervised, classifier"]
     assert kinds["adaptation.loss"] == ["policy"]
-    assert kinds["outer_optimizer"] == ["policy", "supervised"]  # with other choices
+    assert kinds["outer_optimizer"] == ["policy", "supervised, classifier"]  # with other choices

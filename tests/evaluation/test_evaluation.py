@@ -93,5 +93,5 @@ def test_every_kind_is_evaluated_by_its_own(kind, monkeypatch):
 
 
 def test_a_kind_without_an_evaluation_is_named():
-    with pytest.raises(UserError, match=r"^kind: must be one of policy, supervised, got search$"):
+    with pytest.raises(UserError, match=r"^kind: must be one of policy, supervised, classifier, got search$"):
         evaluate(Experiment(kind="search"), torch.zeros(3))

@@ -138,7 +138,8 @@ def test_own_options_have_defaults():
         (["--output=x", "--kind"], "argument --kind: expected one argument"),
         (["--output=x", "-x"], "unrecognized arguments: -x"),
         (["--output=x", "--seed=1.5"], "seed must be a whole number, got 1.5"),
-        (["--output=x", "--kind=reinforcement"], "kind must be one of policy, supervised, got reinforcement"),
+        (["--output=x", "--kind=reinforcement"],
+         "kind must be one of policy, supervised, classifier, got reinforcement"),
         (["--output=x", "--kind=supervised", "--env.id=x"],
          "unrecognized arguments: --env.id=x; env.id is a setting of experiments of kind policy, and this one is "
          "of kind supervised"),
@@ -196,7 +197,10 @@ def test_help_shows_own_options_alone(flag, capsys):
 
 
 def test_help_for_a_kind_that_there_is_not_is_refused():
-    assert refused("--help-settings", "--kind=nonsense") == "kind must be one of policy, supervised, got nonsense"
+    assert (
+        refused("--help-settings", "--kind=nonsense")
+        == "kind must be one of policy, supervised, classifier, got nonsense"
+    )
 
 
 def test_the_resolved_config_can_be_printed(capsys):

@@ -6,6 +6,8 @@ import pytest
 from command_lines import parsed, program, refused
 
 from mamlrl.errors import UserError
+from mamlrl.experiments.build import KINDS, extends
+from mamlrl.experiments.classifier import ClassifierConfig, ClassifierExperiment
 from mamlrl.experiments.command_line import load_config
 from mamlrl.experiments.files import config_path
 from mamlrl.experiments.policy import PolicyExperiment
@@ -28,6 +30,11 @@ from mamlrl.sampling.build import EnvConfig
         (["--config=sinusoid", "--config=first_order"], SupervisedExperiment),
         (["--config=first_order", "--config=sinusoid"], SupervisedExperiment),
         (["--kind=policy", "--kind=supervised"], SupervisedExperiment),  # as with all options, the last counts
+        (["--kind=classifier"], ClassifierExperiment),
+        (["--kind=classifier", "--config=sinusoid"], ClassifierExperiment),  # which extends supervised
+        (["--config=sinusoid", "--config=pretrained_classes"], ClassifierExperiment),
+        (["--config=pretrained_classes", "--config=sinusoid"], ClassifierExperiment),
+        (["--config=pretrained_classes", "--kind=classifier"], ClassifierExperiment),
     ],
 )
 def test_configs_and_options_say_the_kind(arguments, kind):
@@ -45,6 +52,11 @@ def test_configs_and_options_say_the_kind(arguments, kind):
          "--kind is of kind supervised, config navigation2d is of kind policy"),
         (["--config=navigation2d", "--config", "sinusoid"],
          "config navigation2d is of kind policy, config sinusoid is of kind supervised"),
+        (["--config=navigation2d", "--config=pretrained_classes"],
+         "config navigation2d is of kind policy, config pretrained_classes is of kind classifier"),
+        (["--config=sinusoid", "--config=pretrained_classes", "--kind=supervised"],
+         "config sinusoid is of kind supervised, config pretrained_classes is of kind classifier, "
+         "--kind is of kind supervised"),
     ],
 )  # fmt: skip
 def test_kinds_that_disagree_are_named(arguments, said):
@@ -53,20 +65,52 @@ def test_kinds_that_disagree_are_named(arguments, said):
         load_config("first_order", arguments)
 
 
-@pytest.mark.parametrize("option", ["--kind=policy", "--config=navigation2d"])
+OTHERS = {
+    "--kind=policy": "--kind is of kind policy",
+    "--config=navigation2d": "config navigation2d is of kind policy",
+    "--config=pretrained_classes": "config pretrained_classes is of kind classifier",
+}
+
+
+@pytest.mark.parametrize("option", OTHERS)
 def test_the_kind_of_a_checkpoint_stays(option):
     saved = SupervisedExperiment(seed=5)
-    source = "--kind" if "kind" in option else "config navigation2d"
-    said = f"the checkpoint is of kind supervised, {source} is of kind policy"
+    said = f"the checkpoint is of kind supervised, {OTHERS[option]}"
     assert refused("--output=x", option, saved=saved) == f"kind: {said}; take one kind of experiment"
     assert parsed("--output=x", "--kind=supervised", saved=saved)[1] == saved
     assert parsed("--output=x", "--config=sinusoid", saved=saved)[1].data == load_config("sinusoid").data
 
 
+def test_a_checkpoint_of_a_kind_that_extends_another_takes_configs_of_that():
+    saved = ClassifierExperiment(seed=5, classifier=ClassifierConfig(batch_size=7))
+    found = parsed("--output=x", "--config=sinusoid", saved=saved)[1]
+    assert (type(found), found.kind) == (ClassifierExperiment, "classifier")
+    assert (found.classifier.batch_size, found.data) == (7, load_config("sinusoid").data)
+
+
+def test_what_is_printed_is_of_the_kind_that_extends_the_others(capsys):
+    for configs in (["sinusoid", "pretrained_classes"], ["pretrained_classes", "sinusoid"]):
+        with pytest.raises(SystemExit):
+            parsed("--output=x", *(f"--config={name}" for name in configs), "--print_config")
+        assert "kind: classifier\n" in capsys.readouterr().out
+
+
+def test_a_kind_extends_itself_and_those_whose_settings_it_has(monkeypatch):
+    assert [(kind, other) for kind in KINDS for other in KINDS if extends(kind, other)] == [
+        ("policy", "policy"),
+        ("supervised", "supervised"),
+        ("classifier", "supervised"),
+        ("classifier", "classifier"),
+    ]
+    monkeypatch.setattr(KINDS, "_entries", {**KINDS, "same": PolicyExperiment})
+    assert not extends("same", "policy")  # of the same class, so that neither is more than the other
+    assert not extends("policy", "same")
+
+
 def test_a_kind_that_a_config_states_and_there_is_not_is_blamed_on_the_config(tmp_path):
     (tmp_path / "bad.yaml").write_text("kind: superviced\n")
     option = f"--config={tmp_path}/bad.yaml"
-    message = "kind must be one of policy, supervised, got superviced; did you mean supervised?"
+    message = "kind must be one of policy, supervised, classifier, got superviced; did you mean supervised?"
     assert refused("--output=x", option) == f"config {tmp_path}/bad.yaml: {message}"
     assert refused("--output=x", option, saved=SupervisedExperiment()).endswith(message)
 
@@ -114,6 +158,6 @@ def test_a_setting_of_one_kind_is_refused_for_a_saved_experiment_of_another():
     command_line.parse(["--output=x", "--data.shots=3"])
     assert command_line.experiment(SupervisedExperiment()).data.shots == 3
     with pytest.raises(
-        UserError, match=r"data\.shots is a setting of experiments of kind supervised, and this one"
+        UserError, match=r"data\.shots is a setting of experiments of kind supervised or classifier, and this one"
     ):
         command_line.experiment(PolicyExperiment())

@@ -43,7 +43,7 @@ OTHERS = {"policy": ["env", "env.kwargs", "sampling"], "bandit": ["sampling", "a
         ("sampling=3", "sampling must have keys of its own, got 3"),
         ("sampling='x'", "sampling must have keys of its own, got 'x'"),
         ("env.kwargs=8", "env.kwargs must have keys of its own, got 8"),
-        ("kind=polisy", "kind must be one of policy, supervised, got polisy; did you mean policy?"),
+        ("kind=polisy", "kind must be one of policy, supervised, classifier, got polisy; did you mean policy?"),
     ],
 )  # fmt: skip
 def test_a_refused_value_is_told_in_plain_words(option, message):
@@ -60,7 +60,7 @@ def test_a_refused_value_is_told_in_plain_words(option, message):
         ("3: 4", "a key must be text, got 3"),
         ("seed: true", "seed must be a number, got True"),
         ("outer_optimizer: sgd", "outer_optimizer must be one of trust_region, adam, promp, got sgd"),
-        ("kind: polisy", "kind must be one of policy, supervised, got polisy; did you mean policy?"),
+        ("kind: polisy", "kind must be one of policy, supervised, classifier, got polisy; did you mean policy?"),
         ("kind: [policy]", "kind must be text, got ['policy']"),
     ],
 )

@@ -78,7 +78,8 @@ def test_objects_hold_what_options_say():
 
 @pytest.mark.parametrize("kind", ["nonsense", "", "no_such_module:kind"])
 def test_an_unknown_kind_is_named(kind):
-    with pytest.raises(UserError, match=r"^kind (must be one of policy, supervised|no_such_module:kind cannot)"):
+    said = "must be one of policy, supervised, classifier|no_such_module:kind cannot"
+    with pytest.raises(UserError, match=f"^kind ({said})"):
         experiment_parser(kind)
     with pytest.raises(UserError, match=r"^kind "):
         setting_names(kind)
@@ -118,13 +119,15 @@ def test_kinds_have_settings_of_their_own():
     ("kind", "arguments", "message"),
     [
         ("policy", ["--data.shots=3"], "unrecognized arguments: --data.shots=3; data.shots is a setting of "
-         "experiments of kind supervised, and this one is of kind policy"),
+         "experiments of kind supervised or classifier, and this one is of kind policy"),
         ("policy", ["--network.hidden_sizes", "[3]"], "unrecognized arguments: --network.hidden_sizes [3]; "
-         "network.hidden_sizes is a setting of experiments of kind supervised, and this one is of kind policy"),
+         "network.hidden_sizes is a setting of experiments of kind supervised or classifier, and this one is of "
+         "kind policy"),
         ("policy", ["--compile=true"], "unrecognized arguments: --compile=true; compile is a setting of "
-         "experiments of kind supervised, and this one is of kind policy"),
+         "experiments of kind supervised or classifier, and this one is of kind policy"),
         ("policy", ['--evaluation={"shots": 3}'], "Group 'evaluation' does not accept option 'shots'; "
-         "evaluation.shots is a setting of experiments of kind supervised, and this one is of kind policy"),
+         "evaluation.shots is a setting of experiments of kind supervised or classifier, and this one is of "
+         "kind policy"),
         ("supervised", ["--env.id=x"], "unrecognized arguments: --env.id=x; env.id is a setting of "
          "experiments of kind policy, and this one is of kind supervised"),
         ("supervised", ["--env.kwargs.horizon=3"], "unrecognized arguments: --env.kwargs.horizon=3; env.kwargs "
@@ -146,8 +149,12 @@ def test_a_key_of_another_kind_is_unknown_and_its_kind_is_named(kind, arguments,
 @pytest.mark.parametrize(
     ("kind", "values", "words"),
     [
-        ("policy", {"data": {"shots": 3}}, ["'data.shots'", "kind supervised, and this one is of kind policy"]),
-        ("policy", {"compile": False}, ["'compile'", "kind supervised, and this one is of kind policy"]),
+        ("policy", {"data": {"shots": 3}}, ["'data.shots'", "kind supervised or classifier, and this one is of"]),
+        (
+            "policy",
+            {"compile": False},
+            ["'compile'", "kind supervised or classifier, and this one is of kind policy"],
+        ),
         ("supervised", {"policy": {"min_std": 1.0}}, ["'policy.min_std'", "kind policy, and this one is"]),
         ("supervised", {"adaptation": {"loss": "x"}}, ["adaptation.loss is a setting", "of kind supervised"]),
         ("supervised", {"sampling": {"unit": "x"}}, ["'sampling.unit'", "kind policy"]),
@@ -177,7 +184,7 @@ def test_a_kind_of_one_s_own_is_built(search):
 def test_help_says_which_implementations_there_are(kind, search):
     parser = experiment_parser(kind)
     optimizers = OUTER_OPTIMIZERS if kind == "policy" else GRADIENT_OPTIMIZERS
-    assert help_of("kind", parser).endswith("One of: policy, supervised, search.")
+    assert help_of("kind", parser).endswith("One of: policy, supervised, classifier, search.")
     assert help_of("adaptation.estimator", parser).endswith(f"One of: {', '.join(ESTIMATORS)}.")
     assert help_of("outer_optimizer", parser).endswith(f"One of: {', '.join(optimizers)}.")
     nested = help_of("adaptation.proximal.optimizer", parser)

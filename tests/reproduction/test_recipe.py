@@ -9,6 +9,7 @@ from recipes import RECIPE, write_recipe
 from mamlrl import load_config
 from mamlrl.errors import UserError
 from mamlrl.experiments.files import config_names
+from mamlrl.reproduction.plan import plan_runs
 from mamlrl.reproduction.recipe import Method
 from mamlrl.reproduction.recipe_files import read_recipe, recipe_names
 
@@ -43,6 +44,21 @@ def test_every_method_of_a_shipped_recipe_is_an_experiment_that_is_evaluated_as_
         assert quick.iterations <= whole.iterations
         assert quick.evaluation.tasks < whole.evaluation.tasks
     assert [each.means for each in recipe.published] == TABLES.get(name, [])
+
+
+@pytest.mark.parametrize("name", ["images", "strokes"])
+def test_a_method_may_be_of_another_kind_than_the_config_of_the_recipe(name, tmp_path):
+    recipe = read_recipe(name)
+    planned = {run.method: run for run in plan_runs(recipe, recipe.choose(None), [0], tmp_path, quick=True)}
+    kinds = {method: run.experiment.kind for method, run in planned.items()}
+    assert {method for method, kind in kinds.items() if kind == "classifier"} == {
+        "pretrained",
+        "pretrained_random_head",
+    }
+    for method, new_head in (("pretrained", "zeros"), ("pretrained_random_head", "random")):
+        assert planned[method].experiment.classifier.new_head == new_head
+        assert planned[method].experiment.iterations == planned["maml"].experiment.iterations
+        assert recipe.methods[method].step_sizes
 
 
 def test_the_recipe_in_the_documentation_is_one(tmp_path):

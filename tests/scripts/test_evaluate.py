@@ -210,7 +210,10 @@ def test_checkpoints_of_several_kinds_are_refused(trained, supervised, order, tm
 @pytest.mark.parametrize(
     ("option", "message"),
     [
-        ("--data.shots=3", "data.shots is a setting of experiments of kind supervised, and this one is of kind"),
+        (
+            "--data.shots=3",
+            "data.shots is a setting of experiments of kind supervised or classifier, and this one is of kind",
+        ),
         ("--policy.min_std=1", "policy.min_std is a setting of experiments of kind policy, and this one is of"),
         ("--kind=policy", "kind: the checkpoint is of kind supervised, --kind is of kind policy; take one kind"),
     ],

@@ -175,6 +175,11 @@ def assemble_supervised(
     network = tasks.make_network(experiment.network)
     check_supervised_memory(network, experiment)
     adapting = estimator(network) if estimator else make_estimator(experiment.adaptation, network)
+    if split == "train" and tasks.num_classes and not adapting.scales:
+        raise UserError(
+            "adaptation.steps: without an inner loop, nothing can be learned of classes that are numbered anew in "
+            "each task; lay pretrained_classes over the config instead, or take at least 1"
+        )
     inner_loop = SupervisedInnerLoop(network, adapting)
     return SupervisedAssembly(device, tasks, inner_loop, Randomness.from_seed(seed, HOST))
 

@@ -64,6 +64,15 @@ def test_what_does_not_fit_is_refused_in_one_line(data, tmp_path, more, message,
     assert not (tmp_path / "run").exists()
 
 
+def test_plain_pretraining_on_images_names_the_overlay_that_can(data, tmp_path, capsys):
+    task = options("strokes", data)
+    assert run("train", *task, "--config=pretrained", "--output", tmp_path / "run") == 2
+    error = capsys.readouterr().err
+    assert "adaptation.steps: without an inner loop, nothing can be learned of classes" in error
+    assert "lay pretrained_classes over the config instead" in error
+    assert not (tmp_path / "run").exists()
+
+
 def test_a_network_that_is_given_as_an_object_has_no_head_to_replace(data):
     config = load_config("strokes", [*options("strokes", data)[1:], OVERLAY])
     network = ImageInterface((1, 28, 28), 2, "stride").make_network(NetworkConfig(hidden_sizes=(3,)))

@@ -15,6 +15,7 @@ for config in navigation2d navigation2d_text; do
     evaluate $config/transitions.json $config/seed?.pt --sampling.unit transitions --evaluation.tasks 250
 done
 evaluate navigation2d_tuned/episodes.json navigation2d_tuned/seed?.pt
-for method in maml first_order meta_sgd imaml promp linearized_imaml e_maml context; do
+for method in maml first_order meta_sgd imaml promp linearized_imaml e_maml context oracle; do
     evaluate navigation2d_methods/$method.json navigation2d_methods/${method}_seed?.pt
 done
+evaluate navigation2d_methods/pretrained.json navigation2d_methods/pretrained_seed?.pt --step_sizes 0.02 0.1 0.2 0.5 1.0

@@ -16,8 +16,10 @@ evaluate first_order_seed0 --json first_order.json
 evaluate meta_sgd_seed0 --evaluation.later_step_factor 0.05 --json meta_sgd.json
 evaluate imaml_seed0 --evaluation.tasks 600 --json imaml.json # each step solves the inner problem, which takes longer
 evaluate pretrained_seed0 --evaluation.first_step_size 0.01 --json pretrained.json
+evaluate oracle_seed0 --json oracle.json
 evaluate averaged_none --evaluation.first_step_size 0.02 --json averaged_none.json
 evaluate averaged_l2 --evaluation.first_step_size 0.02 --json averaged_l2.json
 evaluate averaged_mean --evaluation.first_step_size 0.02 --json averaged_mean.json
 mamlrl plot adaptation maml_*_shots.json --output adaptation.png
+mamlrl plot adaptation maml_5_shots.json pretrained.json oracle.json --output baselines.png
 mamlrl plot fits maml_seed0.pt --output fits.png

@@ -123,6 +123,7 @@ RUNS = [
         "--config sinusoid --adaptation.step_size 0",
         "--evaluation.first_step_size 0.01",
     ),
+    Run("sinusoid/oracle_seed{seed}", "oracle", "--config sinusoid --config oracle_inputs"),
     *(
         Run(
             f"sinusoid/averaged_{pull}",
@@ -140,22 +141,6 @@ RUNS = [
         kept="best.pt",
     ),
     Run("strokes/imaml_seed{seed}", "imaml", "--config strokes_imaml", kept="best.pt"),
-    Run(
-        "kanji/maml_seed{seed}",
-        "maml",
-        "--config kanji_5way_1shot --iterations 2738 --save_every 250 --data.validation_tasks 100",
-    ),
-    Run(
-        "kanji/first_order_seed{seed}",
-        "first_order",
-        "--config kanji_5way_1shot --config first_order --save_every 50",
-    ),
-    Run(
-        "kanji/random_seed{seed}",
-        "random",
-        "--config kanji_5way_1shot --config random --iterations 0",
-        "--evaluation.first_step_size 0.4",
-    ),
     Run(
         "strokes/random_head_seed{seed}",
         "random_head",

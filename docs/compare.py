@@ -28,7 +28,7 @@ def main(arguments: Sequence[str]) -> None:
     if not files["maml"].exists():
         files["maml"] = alone / "evaluation.json"
     records = {method: json.loads(file.read_text()) for method, file in files.items() if file.exists()}
-    places = [str(folder), f"maml={alone}"]
+    places = [str(folder), *([f"maml={alone}"] if alone.is_dir() else [])]
     runs = {
         method: plan_runs(recipe, [method], [each["seed"] for each in found], output, runs=places)
         for method, found in records.items()

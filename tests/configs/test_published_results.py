@@ -11,7 +11,6 @@ RESULTS = Path(__file__).parents[2] / "docs" / "results"
 SHORTER = "--iterations={} --meta_batch_size={}"
 EPISODES = "--sampling.episodes_per_task={0} --evaluation.episodes_per_task={0}"
 HUNDRED_PULLS = f"{EPISODES.format(100)} {SHORTER.format(40, 100)}"
-KANJI = "--iterations=2738 --save_every=250 --data.validation_tasks=100"
 THOUSAND = f"{SHORTER.format(60, 20)} --evaluation.tasks=1000"  # of the recipe in configs/reproduce
 TRAINED_WITH = {
     "navigation2d/seed0": "navigation2d",
@@ -37,12 +36,10 @@ TRAINED_WITH = {
     "sinusoid/first_order_seed0": "sinusoid --config=first_order --evaluation.tasks=600",
     "sinusoid/meta_sgd_seed0": "sinusoid --config=meta_sgd --evaluation.tasks=600",
     "sinusoid/imaml_seed0": "sinusoid_imaml --evaluation.tasks=600",
+    "sinusoid/oracle_seed0": "sinusoid --config=oracle_inputs",
     "strokes/maml_seed0": "strokes",
     "strokes/first_order_seed0": "strokes --config=first_order",
     "strokes/imaml_seed0": "strokes_imaml",
-    "kanji/maml_seed0": f"kanji_5way_1shot {KANJI}",
-    "kanji/first_order_seed0": "kanji_5way_1shot --config=first_order --save_every=50",
-    "kanji/random_seed0": "kanji_5way_1shot --config=random --iterations=0",
     **{
         f"navigation2d_methods/{method}_seed0": f"navigation2d --config={method} {SHORTER.format(60, 20)}"
         for method in ("maml", "first_order", "meta_sgd", "imaml", "promp", "context")

@@ -46,6 +46,7 @@ ROWS = {
     "Meta-SGD, later steps of 1/20": ("sinusoid/meta_sgd.json", 0, SINES, 3),
     "iMAML, a step being a solution (600 tasks)": ("sinusoid/imaml.json", 0, SINES, 3),
     "pretrained on all tasks, step size 0.01": ("sinusoid/pretrained.json", 0, SINES, 3),
+    "oracle, which sees amplitude and phase": ("sinusoid/oracle.json", 0, (0,), 3),
     "a network for each of 500 tasks, averaged": ("sinusoid/averaged_none.json", 0, SINES, 3),
     "the same, pulled to 0": ("sinusoid/averaged_l2.json", 0, SINES, 3),
     "the same, pulled to their mean": ("sinusoid/averaged_mean.json", 0, SINES, 3),
@@ -54,11 +55,6 @@ ROWS = {
     "iMAML (`--config strokes_imaml`), a step being 16 gradient steps": ("strokes/imaml.json", 0, IMAGES, 3),
     "pretrained, new random head, step size 0.1": ("strokes/random_head.json", 0, IMAGES, 3),
     "pretrained, new head of zeros, step size 0.03": ("strokes/zero_head.json", 0, IMAGES, 3),
-    "MAML, real characters": ("kanji/maml.json", 0, IMAGES, 3),
-    "first-order MAML, real characters": ("kanji/first_order.json", 0, IMAGES, 3),
-    "MAML without convolutions, 1000 iterations": ("kanji/dense.json", 0, IMAGES, 3),
-    "MAML, adapted to 5 shots": ("kanji/maml_5_shots.json", 0, (0, 1, 3), 3),
-    "random initial parameters, step size 0.4": ("kanji/random.json", 0, IMAGES, 3),
     **{
         f"nearest neighbours, {task}": (
             f"kanji/neighbours_{task.replace('-', '').replace(' ', '_')}.json",

@@ -63,11 +63,6 @@ class TwoHeads:
             )
         return cls(few, many, head)
 
-    @property
-    def body(self) -> frozenset[str]:
-        """Names of the tensors that both networks have in common."""
-        return frozenset(self.many.shapes) - self.head
-
     def for_many(self, params: Tensor, head: Tensor) -> Tensor:
         """Returns parameters for all classes, shape (Q,).
 
@@ -77,7 +72,8 @@ class TwoHeads:
         """
         shapes = {name: shape for name, shape in self.many.shapes.items() if name in self.head}
         pieces = head.split([prod(shape) for shape in shapes.values()])
-        return _joined(self.many, self.few.unflatten(params) | dict(zip(shapes, pieces, strict=True)))
+        tensors = self.few.unflatten(params) | dict(zip(shapes, pieces, strict=True))
+        return _flat(tensors, self.many.shapes)
 
     def for_few(self, params: Tensor, head: Tensor) -> Tensor:
         """Returns parameters for the classes of a task, shape (P,).
@@ -87,7 +83,7 @@ class TwoHeads:
             head: Parameters for the classes of a task, whose head is taken, shape (P,).
         """
         bodies, heads = self.many.unflatten(params), self.few.unflatten(head)
-        return _joined(self.few, bodies | {name: heads[name] for name in self.head})
+        return _flat(bodies | {name: heads[name] for name in self.head}, self.few.shapes)
 
     def head_of(self, params: Tensor) -> Tensor:
         """Returns the head of parameters for all classes, shape (Q,), as one vector, shape (H,)."""
@@ -96,11 +92,7 @@ class TwoHeads:
     def without_head(self, params: Tensor) -> Tensor:
         """Returns parameters for the classes of a task, shape (P,), with a head of zeros."""
         tensors = self.few.unflatten(params)
-        return _joined(self.few, tensors | {name: torch.zeros_like(tensors[name]) for name in self.head})
-
-
-def _joined(network: Network, tensors: dict[str, Tensor]) -> Tensor:
-    return _flat(tensors, network.shapes)
+        return _flat(tensors | {name: torch.zeros_like(tensors[name]) for name in self.head}, self.few.shapes)
 
 
 def _flat(tensors: dict[str, Tensor], names: Collection[str]) -> Tensor:
